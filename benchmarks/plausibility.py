@@ -112,7 +112,9 @@ def smallest(trials: Annotated[int, typer.Option(help="trials a cell")] = 20) ->
 @app.command()
 def lies(
     trials: Annotated[int, typer.Option(help="weeks a lie and size")] = 20,
-    units: Annotated[int, typer.Option(help="0 = all, 45 = those of the road's tests")] = 0,
+    units: Annotated[
+        int, typer.Option(help="0 = all, 45 = those of the tests of the whole cycle")
+    ] = 0,
 ) -> None:
     """Lie x share of units: how often seen, and the share of lying cells that pass."""
     table = table_of(forty_five() if units else colombia())

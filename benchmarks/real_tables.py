@@ -100,7 +100,7 @@ def some_of_colombia(units: int, seed: int) -> Story:
 
 
 def forty_five() -> Story:
-    """The ten that are judged on and the first 35 others, as tests of the road have them."""
+    """The ten that are judged on and the first 35 others, as tests of the whole cycle have them."""
     others = [code for code in colombia().units if code not in TEN][: _UNITS_45 - len(TEN)]
     return colombia().of("Colombia, 45", [*TEN, *others])
 

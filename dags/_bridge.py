@@ -1,4 +1,4 @@
-"""The one way from a step to a task of Airflow, whatever pipeline the step is of.
+"""How a step of a pipeline becomes a task of Airflow.
 
 No heavy import here: the scheduler reads this file again and again.
 """
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 Context = Mapping[str, Any]
 Item = dict[str, Any]  # {item, title} of a mapped task; item None = nothing is to be done
 
-# Libraries that tell their own story at INFO, dozens of lines a task.
+# Libraries that log dozens of lines a task at INFO.
 CHATTY = ("great_expectations", "alembic", "mlflow", "httpx", "matplotlib", "dvc", "dvc_objects")
-COME_AGAIN = timedelta(minutes=1)  # how long a task waits before it asks for the lock again
+LOCK_RETRY = timedelta(minutes=1)  # how long a task waits before it tries the lock again
 
 
 class Bridge:
-    """Makes tasks of a pipeline's steps; as it stands, of one whose failures are in its log alone.
+    """Makes tasks of a pipeline's steps; failures go to the log alone if no subclass records them.
 
     Attributes:
         planning: steps whose items the next task is mapped over.
@@ -48,13 +48,13 @@ class Bridge:
         """Run one step, or one mapped item of it; what the next task is mapped over."""
         raise NotImplementedError
 
-    def is_told(self, context: Context) -> bool:
-        """Whether the task itself told of this try's failure: a timeout, or the end of a process,
-        it cannot."""
+    def is_recorded(self, context: Context) -> bool:
+        """Whether the task itself recorded this try's failure: at a timeout, or the end of its
+        process, it cannot."""
         return isinstance(context.get("exception"), StepFailed | Exception)
 
     def failure(self, context: Context, error: BaseException | str | None) -> Failure:
-        """A failure of this try, put in writing where the pipeline keeps it."""
+        """The failure of this try, recorded where the pipeline keeps failures."""
         from pipelines.steps.failure import Failure, cause_of
 
         run_id, task = str(context["dag_run"].run_id), context["ti"]
@@ -81,7 +81,7 @@ class Bridge:
 
         def run_step(item: int | None = None, title: str = "") -> list[Item] | None:
             if over is not None and item is None:
-                log.info("%s; this task is only here because one is needed", title)
+                log.info("%s; this task has nothing to do", title)
                 return None
             return self.call(step, item, title)
 
@@ -95,7 +95,7 @@ class Bridge:
             "do_xcom_push": step in self.planning,
             "on_failure_callback": self.on_failure,
             "on_retry_callback": self.on_failure,
-            "show_return_value_in_logs": False,  # the step's last line says it for people
+            "show_return_value_in_logs": False,  # the step's last log line says it for people
         }
         kind = self.operator
         if over is None:
@@ -111,25 +111,27 @@ class Bridge:
         enter_line(context)
         try:
             found = self.run(context, step, item, title)
-        except BusyError as busy:  # no failure: somebody works by hand, so this one comes again
-            log.warning("waiting: %s; the next look is in a minute", busy.what)
-            raise AirflowRescheduleException(datetime.now(UTC) + COME_AGAIN) from None
+        except (
+            BusyError
+        ) as busy:  # no failure: somebody runs a step by hand, so this task tries again later
+            log.warning("waiting: %s; this task tries again in a minute", busy.what)
+            raise AirflowRescheduleException(datetime.now(UTC) + LOCK_RETRY) from None
         except Exception as err:
             log_failure(self.failure(context, err))
-            self._read_on(context)
+            self._log_page(context)
             if isinstance(err, DenguardError):
                 raise StepFailed(err) from None
             raise
-        self._read_on(context)
+        self._log_page(context)
         return found
 
     def on_failure(self, context: Context) -> None:
-        """Put in writing what no step could: that its process died or took longer than its limit.
+        """Record what no step could: that its process died or took longer than its limit.
 
-        Airflow calls this in the task's process, or elsewhere if that one is gone.
+        Airflow calls this in the task's process, or in another one if that has ended.
         """
         enter_line(context)
-        if self.is_told(context):
+        if self.is_recorded(context):
             return
         error = context.get("exception")
         if isinstance(error, AirflowTaskTimeout):
@@ -140,12 +142,12 @@ class Bridge:
             )
         log_failure(self.failure(context, error))
 
-    def _read_on(self, context: Context) -> None:
+    def _log_page(self, context: Context) -> None:
         if page := self.page(context):
-            log.info("read on: %s", page)
+            log.info("page of this step: %s", page)
 
 
-def asked_for(context: Context) -> dict[str, Any]:
+def params_of(context: Context) -> dict[str, Any]:
     """A run's parameters: the defaults overlaid by its conf, unknown keys kept to be refused."""
     return {**dict(context["params"]), **(context["dag_run"].conf or {})}
 

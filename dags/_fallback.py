@@ -1,5 +1,4 @@
-"""The forecast that there is whatever happened, as a task of Airflow: beside a run, or at the
-deadline.
+"""The fallback forecast as a task of Airflow: beside a run, or at the deadline.
 
 It runs on the queue of the release steps: their machine holds the audit and the events. No heavy
 import here: the scheduler reads this file again and again.
@@ -39,15 +38,15 @@ def run_fallback() -> None:
 
 
 def at_deadline(line: str, profile: str) -> None:
-    """The same for a line of whose runs none has finished by its deadline; then tell people."""
+    """The same for a line none of whose runs has finished by its deadline; then alert people."""
     from pipelines import steps
     from pipelines.config import at_line, deployment_paths
-    from pipelines.ops.alerts import tell
+    from pipelines.ops.alerts import send_alerts
 
     context = get_current_context()
     with at_line(line):
         _made(lambda: steps.at_deadline(profile), "", context)
-        tell(deployment_paths())
+        send_alerts(deployment_paths())
 
 
 def fallback_task() -> PythonOperator:
@@ -75,9 +74,9 @@ def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None
         log.warning("%s", make().note)
     except DenguardError as err:
         number = context["ti"].try_number
-        said = failure.Failure(
+        failed = failure.Failure(
             run_id=run_id, step=FALLBACK, try_number=number, **failure.cause_of(err)
         )
-        note(deployment_paths(), "step-failed", run_id, said.to_json())
-        log_failure(said)
+        note(deployment_paths(), "step-failed", run_id, failed.to_json())
+        log_failure(failed)
         raise StepFailed(err) from None

@@ -1,4 +1,4 @@
-"""The link that every task shows in Airflow's UI: what came of it, and its report.
+"""The link that every task shows in Airflow's UI: its outcome and its report.
 
 The pages behind it are served by Airflow's own API server: dags/plugins, dags/pages.
 """

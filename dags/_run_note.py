@@ -1,7 +1,7 @@
 """A red run carries cause and fix as its note, in Airflow's list of runs and on the run's own page.
 
 The scheduler calls this when a run ends, inside its own database session, which then writes the
-note with the run's state: no second writer, so SQLite stays content.
+note with the run's state: no second writer, which SQLite could not bear.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIGN = "Why it is red"  # notes that people wrote are left alone
 
 @hookimpl
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's signature
-    """Say step, cause, place and fix in the run's note."""
+    """Write step, cause, place and fix into the run's note."""
     from pipelines.config import at_line, deployment_paths
     from pipelines.steps.history import history
 
@@ -25,11 +25,11 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's
         return
     with at_line(line_of_dag(dag_run.dag_id)):  # the scheduler's own process: no environment
         known = history(deployment_paths(), dag_run.run_id).failure
-    said = "no step could say; open the red task's log"
+    cause = "no step recorded a cause; open the red task's log"
     if known is not None:
         where = f" WHERE: {known.where}." if known.where else ""
-        said = f"{known.step}. CAUSE: {known.cause[:400]}.{where} WHAT TO DO: {known.fix}"
-    dag_run.note = f"{SIGN}: {said}"[:1000]  # the column's length; the UI shows the first line
+        cause = f"{known.step}. CAUSE: {known.cause[:400]}.{where} WHAT TO DO: {known.fix}"
+    dag_run.note = f"{SIGN}: {cause}"[:1000]  # the column's length; the UI shows the first line
 
 
 @hookimpl

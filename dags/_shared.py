@@ -25,7 +25,7 @@ MAIN_PROFILE = os.environ.get("DENGUARD_PROFILE", "sample")
 
 
 def params_for(profile: str) -> dict[str, Param]:
-    """What a person may say when triggering a run."""
+    """Parameters that a person may give when triggering a run."""
     described = "Which data set and settings to run with."
     return {"profile": Param(profile, enum=profile_names(), description=described), **_MORE}
 
@@ -46,7 +46,7 @@ _MORE = {
         uniqueItems=True,
         description="Weeks ahead to forecast (0 to 12); empty = the profile's.",
     ),
-    "force": Param(False, type="boolean", description="Train and judge even if nothing is new."),
+    "force": Param(False, type="boolean", description="Train and evaluate even if nothing is new."),
 }
 
 DEFAULT_ARGS: dict[str, Any] = {

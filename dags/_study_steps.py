@@ -1,5 +1,5 @@
-"""The steps of the reproduction (pipelines.paper.reproduce) for Airflow; their failures are in
-their log alone.
+"""The steps of the reproduction (pipelines.paper.reproduce) for Airflow; failures go to the log
+alone.
 
 No heavy import here: the scheduler reads this file again and again.
 """
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dags._bridge import Bridge, Context, Item, asked_for
+from dags._bridge import Bridge, Context, Item, params_of
 from pipelines.errors import StoreError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class StudySteps(Bridge):
         from pipelines.paper.lock import at_work
 
         paths = deployment_paths()
-        request = reproduce.ask(asked_for(context), paths.home)
+        request = reproduce.ask(params_of(context), paths.home)
         with at_work(request.folder, together=True):
             return _run(step, request, paths, item, title)
 

@@ -28,22 +28,23 @@ from pipelines.config import time_zone_of
 
 DOC = """
 ### Weekly retraining
-On its schedule (by the clock of the profile's place) one run goes through the pipeline once, forward; a drop that arrives later starts a run of its own. Every task can be killed and run again
-(clear it): finished work is found and not repeated. A model goes live only if the gate says so.
+Each week one run makes one forecast, at the time of its schedule in the time zone of the profile's place. A *drop* is one
+delivery of data files; one that arrives later starts a run of its own. You may clear any task: it runs again and repeats
+nothing that is finished. A new model serves only if the gate promotes it; until then the *champion*, which serves now, stays.
 
-| Step | What happens | If it fails |
+| Step | What it does | If it fails |
 | --- | --- | --- |
-| start | The run's parameters are checked; unknown names are refused | Correct them, trigger again |
-| data | The newest drop is read, checked and fixed as a version. A critical issue stops the run here, before anything changed | Open the data issues: each names file, row and what to do |
-| embed | New scenes and prompts become vectors, in shards; known ones are reused | Clear the shard |
-| train | Candidate heads are trained; champion's and challenger's recipes are replayed on past years | Clear the task |
-| judge | Everything is scored on the same rows; the gate writes its decision and why | The champion stays |
-| release | The winner is registered and taken by the endpoint, and the forecast is written. If the gate kept the champion, it forecasts | The previous champion serves on |
-| report | One page for people: artifacts/reports/&lt;run id&gt;/ | Clear the task |
-| fallback | Only if a step is red: the champion forecasts from the last accepted data, and every row says so. The run stays red | Nothing is published; read its log |
+| start | Checks the run's parameters; refuses unknown names | Correct them and trigger a new run |
+| data | Reads the newest drop, checks it and fixes it as a version. A critical issue stops the run here, before anything changed | Open the data issues: each names file, row and what to do |
+| embed | Turns new scenes and prompts into vectors, in parts (shards); known ones are reused | Clear the red shard |
+| train | Trains the candidates; replays past years with the recipes of candidates and champion | Clear the red task |
+| judge | Scores all of them on the same rows; the gate decides and writes why | Clear the red task. The champion serves on |
+| release | Registers the winner, lets the endpoint load it and writes the forecast. Without a winner the champion forecasts | See that MLflow and the endpoint run, then clear the red task. The previous champion serves on |
+| report | Writes one page for people: artifacts/reports/&lt;run id&gt;/ | Read the cause, then clear the task |
+| fallback | Only if a step is red: the champion forecasts from the last accepted data, and every row says so. The run stays red | Nothing was published; its log says why |
 
-**Something failed?** The red run's note and its tab *Outcome* say step, cause and what to do; so does
-the red task's log, and `artifacts/runs/<run id>/failure.json`. Correct it, then clear the red task: the
+**Something failed?** The red run's note and its tab *Outcome* name step, cause and what to do; so do
+the red task's log and `artifacts/runs/<run id>/failure.json`. Correct the cause, then clear the red task: the
 run goes on there and does only what is missing.
 
 **Reports**: every task has a tab *Outcome* and, under *Details*, the link *Outcome and report*;
@@ -62,12 +63,12 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
     """
     with DAG(
         dag_id,
-        description="Drop -> checks -> vectors -> heads -> gate -> endpoint -> forecast -> report",
+        description="Drop -> checks -> vectors -> models -> gate -> endpoint -> forecast -> report",
         doc_md=DOC,
         schedule=schedule,
         start_date=datetime(2020, 1, 1, tzinfo=time_zone_of(profile)),
         catchup=False,
-        max_active_runs=1,  # two bulletins at once would judge each other's champion
+        max_active_runs=1,  # two runs at once would compare with each other's champion
         params=params_for(profile),
         default_args=DEFAULT_ARGS,
         on_success_callback=run_ended,
@@ -103,7 +104,9 @@ def _tasks() -> None:
         years = _step("backtest_years")
         replay = _step("backtest", queue=HEAVY, over=years)
 
-    with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
+    with TaskGroup(
+        "judge", tooltip="Scores on the same rows; in doubt the gate keeps the champion"
+    ):
         evaluate = _step("evaluate", queue=HEAVY)
         gate = _step("gate", queue=HEAVY)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags._bridge import Bridge, Context, Item, asked_for
+from dags._bridge import Bridge, Context, Item, params_of
 from dags._line import enter_line, line_of_dag
 from dags._links import OutcomeLink, page_url, part_of
 from pipelines.errors import BusyError
@@ -49,19 +49,19 @@ class WeeklySteps(Bridge):
         run_id, instance = _run_id(context), context["ti"]
         arguments: list[Any] = [] if item is None else [item]
         if step == "start":
-            arguments = [asked_for(context)]
+            arguments = [params_of(context)]
         with attempt(instance.map_index, instance.try_number), by_airflow():
             output = getattr(steps, step)(run_id, *arguments)
         if step == "report":
-            _free(run_id)  # run_ended does it too, but may go unheard
+            _free(run_id)  # run_ended does it too, but Airflow may not call it
         return items(step, output) if step in self.planning else None
 
-    def is_told(self, context: Context) -> bool:
+    def is_recorded(self, context: Context) -> bool:
         """By the step itself, in the event file."""
-        return _told(context) is not None
+        return _recorded(context) is not None
 
     def failure(self, context: Context, error: BaseException | str | None) -> Failure:
-        """As the step wrote it; written now if it could not."""
+        """As the step recorded it; recorded now if the step could not."""
         from pipelines.config import deployment_paths
         from pipelines.steps import outcome
 
@@ -72,7 +72,7 @@ class WeeklySteps(Bridge):
             context["ti"],
         )
         tried = (task.map_index, task.try_number)
-        return _told(context) or outcome.fail(paths, run_id, part, error, *tried)
+        return _recorded(context) or outcome.fail(paths, run_id, part, error, *tried)
 
     def page(self, context: Context) -> str:
         """The page of this step."""
@@ -99,20 +99,20 @@ def items(step: str, output: PlanOutput | list[int]) -> list[Item]:
 
 
 def run_ended(context: Context) -> None:
-    """A DAG run is over, well or not: free the lock, and tell people what changed."""
+    """A DAG run is over, well or not: free the lock, and alert people to what changed."""
     from pipelines.config import deployment_paths
-    from pipelines.ops.alerts import tell
+    from pipelines.ops.alerts import send_alerts
 
     enter_line(context)
     _free(str(context.get("run_id") or _run_id(context)))
-    tell(deployment_paths())
+    send_alerts(deployment_paths())
 
 
 def _free(run_id: str) -> None:
     from pipelines.config import deployment_paths
     from pipelines.run.lock import release
 
-    with suppress(BusyError):  # somebody goes on with this very run by hand: the lock is theirs
+    with suppress(BusyError):  # somebody runs this very run by hand: the lock is theirs
         release(deployment_paths(), run_id)
 
 
@@ -124,7 +124,7 @@ def _part(context: Context) -> str:
     return part_of(context["ti"], _run_id(context))
 
 
-def _told(context: Context) -> Failure | None:
+def _recorded(context: Context) -> Failure | None:
     from pipelines.config import deployment_paths
     from pipelines.steps import outcome
 

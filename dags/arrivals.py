@@ -1,6 +1,6 @@
-"""A drop that arrives after the weekly run starts a run itself: looked for every half hour.
+"""A drop that arrives after the weekly run starts a run itself: checked every half hour.
 
-Wiring only; which drop is waiting is pipelines/ops/arrivals.py's to say.
+Wiring only; pipelines/ops/arrivals.py finds the drop that waits.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ log = logging.getLogger(__name__)
 
 DOC = """
 ### Late drops
-Looks every half hour for a drop that no run has read. If there is one and no run of its line is queued or at
-work, a run of its line starts; it is named after the drop, so that none starts twice. A drop that was stopped
-by its data counts as read: deliver the correction as a new drop.
+Every half hour this DAG looks for a drop (a delivery of data files) that no run has read. If there is one, and no run
+of its line is queued or running, it starts a run, named after the drop, so that no drop starts two. New answers to
+`denguard confirm` start a run, too. If the data of a drop stopped its run, the drop counts as read: deliver the
+correction as a new drop.
 """
 
 
@@ -30,7 +31,7 @@ def look(line: str, dag_id: str) -> bool:
     """Whether a drop of the line waits; its name is left for the task that starts the run.
 
     A run that is queued, or has not come to its drops yet, will read it: Airflow is asked for
-    those, after the look, so that none that was made meanwhile goes unseen.
+    those, after the look, so that none that began meanwhile is missed.
     """
     from pipelines.config import at_line, deployment_paths
     from pipelines.ops.arrivals import waiting_drop
@@ -49,7 +50,7 @@ def look(line: str, dag_id: str) -> bool:
 
 with DAG(
     "arrivals",
-    description="Starts a run for a drop that came after the weekly one",
+    description="Starts a run for a drop that arrived after the weekly run",
     doc_md=DOC,
     schedule="*/30 * * * *",
     start_date=datetime(2020, 1, 1, tzinfo=UTC),
@@ -65,7 +66,7 @@ with DAG(
             op_kwargs={"line": line, "dag_id": dag_id},
             queue=LIGHT,
             execution_timeout=timedelta(minutes=5),
-            doc_md="Is there a drop that no run has read?",
+            doc_md="Looks for a drop that no run has read.",
         )
         begin = TriggerDagRunOperator(
             task_id=f"start_{line or 'main'}",

@@ -1,7 +1,7 @@
-"""A week has a forecast by its deadline: looked for every quarter of an hour, for every line.
+"""A week has a forecast by its deadline: checked every quarter of an hour, for every line.
 
-Wiring only; whether one is due is pipelines/steps/fallback.py's to say, when it is due the
-profile's (`bulletin.deadline_hours`).
+Wiring only; whether one is due is decided in pipelines/steps/fallback.py, the deadline is
+in the profile (`bulletin.deadline_hours`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.config import lines
 DOC = """
 ### The deadline
 If no run of a line has finished by its deadline, the champion forecasts from the last accepted data, and every
-row says so (`data_state`). A run that finishes later supersedes it. Until then `denguard status` and `denguard
+row says so (`data_state`). A run that finishes later replaces it. Until then `denguard status` and `denguard
 watch` say that somebody must act.
 """
 
@@ -40,5 +40,5 @@ with DAG(
             queue=LIGHT,
             execution_timeout=timedelta(minutes=60),
             show_return_value_in_logs=False,
-            doc_md="Is the deadline over, and is there a forecast?",
+            doc_md="Checks whether the deadline has passed without a forecast.",
         )

@@ -15,23 +15,24 @@ from pipelines.contracts import PAPER_DATASETS
 
 DOC = """
 ### Reproduction of the paper
-Started by hand; no part of the weekly cycle, and nothing it makes goes live. One run is one data set
-under one protocol: *paper* as printed (epoch and lambda picked on the test rows, so flattering),
-*safe* forward in time or by patient, picked on validation. Run both: the report sets them side by side.
+Start it by hand. It is no part of the weekly cycle, and none of its models ever serves. One run is one data set
+under one protocol: *paper* as printed (epoch and lambda are picked on the test rows, so its figures look too
+good), *safe* split forward in time or by patient, picked on validation rows. Run both: the report shows them
+side by side.
 
-| Step | What happens | If it fails |
+| Step | What it does | If it fails |
 | --- | --- | --- |
-| start | Parameters and data are checked; what can run here is planned | Correct what the log names, trigger again |
-| embed | Images and texts become vectors, once each | Clear the task |
-| plan_training | Which approaches and fusions are trained | Clear the task |
-| train | One task an approach and fusion: every seed, lambda and ablation | Clear the task: finished trainings are found again |
+| start | Checks parameters and data; plans what can run here | Correct what the log names, trigger again |
+| embed | Turns images and texts into vectors, once each | Clear the task |
+| plan_training | Lists the approaches and fusions to train | Clear the task |
+| train | One task an approach and fusion: every seed, lambda and ablation | Clear the task: finished trainings are not repeated |
 | measure | Modality gap, cone effect, baselines | Clear the task |
-| report | Tables as CSV and one page | Clear the task |
+| report | Writes the tables as CSV and one page | Clear the task |
 
 **Where**: below *out*, in `<data set>/<protocol>/`. Relative folders start from the deployment's home.
 
 **An approach is missing?** Its weights are not on this machine; the report lists it as not run, with the
-command that brings them. A run in which nothing can run is green, and its report says so.
+command that gets them. A run in which nothing can run is green, and its report says so.
 
 **Queues**: `cpu-heavy` embeds, trains and measures, `default` does the rest. A task that finds `denguard
 reproduce` at work in the same folder waits for it.
@@ -54,13 +55,13 @@ with DAG(
         "protocol": Param(
             "safe",
             enum=["paper", "safe"],
-            description="paper: as printed, picked on test rows; safe: picked on validation.",
+            description="paper: as printed, picked on test rows; safe: picked on validation rows.",
         ),
         "data": Param("data/ham10000", **_PATH, description="Folder of the data set."),
         "out": Param(
             "artifacts/paper",
             **_PATH,
-            description="Where everything is written; the same folder goes on.",
+            description="Where everything is written; a run in the same folder goes on there.",
         ),
         "study": Param(
             None,
@@ -96,7 +97,7 @@ with DAG(
         minutes=720,
         queue=HEAVY,
         over=plan_training,
-        doc="Trains one approach and fusion; finished trainings are found again.",
+        doc="Trains one approach and fusion; finished trainings are not repeated.",
     )
     measure = STUDY.task(
         "measure", minutes=240, queue=HEAVY, doc="Modality gap, cone effect and baselines."

@@ -85,8 +85,8 @@ class Client:
         skipped = [v for v in self.list(kind) if v.id in self._passed_over]
         if version == "latest" and skipped and newest_first([skipped[0], found])[0] != found:
             self._warn(f"{found.id} is not the newest: {self._passed_over[skipped[0].id].words()}")
-        standing = {v.id: v for v in self._catalogue.values() if v.id not in self._passed_over}
-        if version == "latest" and (other := made_since(standing, found)):
+        kept = {v.id: v for v in self._catalogue.values() if v.id not in self._passed_over}
+        if version == "latest" and (other := made_since(kept, found)):
             self._warn(
                 f"{found.id} is of the newest week, but {other.id} (origin week "
                 f"{other.as_of_week}, run {other.run_id}) was published after it and knows its "
@@ -165,8 +165,8 @@ class Client:
     @cached_property
     def _passed_over(self) -> dict[str, Mark]:
         withdrawn = passed_over(self._catalogue, self._marks)
-        standing = {name: v for name, v in self._catalogue.items() if name not in withdrawn}
-        return {**made_from_withdrawn(standing, self._marks), **withdrawn}
+        kept = {name: v for name, v in self._catalogue.items() if name not in withdrawn}
+        return {**made_from_withdrawn(kept, self._marks), **withdrawn}
 
 
 def _known(kind: str | None) -> None:

@@ -18,7 +18,7 @@ from dags.pages.line import Asked, Line, may_see, may_see_line
 from dags.pages.page import HEADERS, page, refused
 from pipelines.config import at_line
 from pipelines.errors import DenguardError
-from pipelines.ops.fallbacks import made_instead_of, standing_fallback
+from pipelines.ops.fallbacks import fallback_for, newest_fallback
 from pipelines.ops.forecast_marks import by_run, marked_page, marks, withdrawal_of_run
 from pipelines.ops.runs import RunView, newest_runs, view
 from pipelines.run import run_folder
@@ -54,20 +54,20 @@ def create_pages() -> FastAPI:
 
 def all_runs(line: Asked) -> HTMLResponse:
     """The newest runs: outcome, report."""
-    instead = by_run(line.paths)
+    fallbacks = by_run(line.paths)
     runs = [
-        (_listed(line, name), marks(line.paths, name, instead))
+        (_listed(line, name), marks(line.paths, name, fallbacks))
         for name in newest_runs(line.paths)[:SHOWN]
     ]
-    return page("all.html.j2", line, runs=runs, fallback=standing_fallback(line.paths))
+    return page("all.html.j2", line, runs=runs, fallback=newest_fallback(line.paths))
 
 
 def one_run(line: Asked, run_id: str) -> HTMLResponse:
     """One run: the failure that stands, then every step."""
     run = _known(line, run_id)
-    gone = withdrawal_of_run(line.paths, run_id)
-    made = made_instead_of(line.paths, run_id)
-    return page("run.html.j2", line, run=run, fallback=made, withdrawn=gone)
+    fallback = fallback_for(line.paths, run_id)
+    withdrawn = withdrawal_of_run(line.paths, run_id)
+    return page("run.html.j2", line, run=run, fallback=fallback, withdrawn=withdrawn)
 
 
 def one_step(line: Asked, run_id: str, part: str) -> HTMLResponse:

@@ -35,7 +35,7 @@ def page(template: str, line: Line | None, status: int = 200, **values: object) 
     html = _templates.get_template(template).render(
         root=line.root if line else below(PREFIX),
         lines=line.all_lines if line else {},
-        said_of=failure.as_fields,
+        fields_of=failure.as_fields,
         counted=lambda progress: counted(progress, now),
         **values,
     )
@@ -45,8 +45,8 @@ def page(template: str, line: Line | None, status: int = 200, **values: object) 
 def refused(request: Request, error: Exception) -> Response:
     """Refusals as a page too: they are seen by people, in a tab of Airflow's UI."""
     del request
-    status, said, log_in = 404, str(error), ""
+    status, message, log_in = 404, str(error), ""
     if isinstance(error, HTTPException):
-        status, said = error.status_code, str(error.detail)
+        status, message = error.status_code, str(error.detail)
         log_in = below("/") if status == 401 else ""
-    return page("refused.html.j2", None, status, said=said, log_in=log_in)
+    return page("refused.html.j2", None, status, message=message, log_in=log_in)

@@ -19,9 +19,9 @@ from pipelines.errors import ConfigError, DenguardError
 from pipelines.shown import shown_json, shown_lines
 
 # The help's panels in the order in which a deployment's people meet them.
-PIPELINE, STANDING, SERVES = "The pipeline", "How it stands", "Who serves, and why"
+PIPELINE, OPERATION, SERVES = "The pipeline", "Operation", "Who serves, and why"
 LOOK_UP, MACHINE = "Look things up and take them with you", "Services of this machine"
-_PANELS = (PIPELINE, STANDING, SERVES, LOOK_UP, MACHINE)
+_PANELS = (PIPELINE, OPERATION, SERVES, LOOK_UP, MACHINE)
 
 
 class _InPanels(TyperGroup):

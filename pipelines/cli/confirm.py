@@ -111,8 +111,8 @@ def _show(causes: list[str], profile: str) -> None:
             value = "none" if one["number"] != one["number"] else f"{one['number']:g}"
             when = when_label(str(one["kind"]), int(one["when"]), calendar)
             what = str(one["clean"]) or str(one["kind"])
-            said = answers[cause].of(str(one["unit_id"])) if cause in answers else None
-            answer = said or str(one["answer"]) or "waits"
+            verdict = answers[cause].of(str(one["unit_id"])) if cause in answers else None
+            answer = verdict or str(one["answer"]) or "waits"
             rows.append(
                 (
                     cause,

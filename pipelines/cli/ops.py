@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import STANDING, app, say, show
+from pipelines.cli.app import OPERATION, app, say, show
 from pipelines.config import deployment_paths
 from pipelines.errors import ConfigError, DenguardError
 
-alerts_app = typer.Typer(help="What people were told, and whether the channels work.")
-app.add_typer(alerts_app, name="alerts", invoke_without_command=True, rich_help_panel=STANDING)
+alerts_app = typer.Typer(help="Which alerts are open and were sent, and whether the channels work.")
+app.add_typer(alerts_app, name="alerts", invoke_without_command=True, rich_help_panel=OPERATION)
 
 
-@app.command(rich_help_panel=STANDING)
+@app.command(rich_help_panel=OPERATION)
 def status(
     run_id: Annotated[str | None, typer.Argument(help="the newest one if left out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
-    """How run, forecast, champion and services stand. Exit code 1: something needs a person."""
+    """State of run, forecast, champion and services. Exit code 1: something needs a person."""
     from pipelines.local import supervisor
     from pipelines.local.layout import Layout
     from pipelines.local.services import load_state
@@ -42,7 +42,7 @@ def status(
     raise typer.Exit(1 if found.needs_a_person else 0)
 
 
-@app.command(rich_help_panel=STANDING)
+@app.command(rich_help_panel=OPERATION)
 def watch(
     max_age_days: Annotated[
         float, typer.Option(min=0.01, metavar="DAYS", help="a cycle and its grace")
@@ -54,20 +54,20 @@ def watch(
     at: Annotated[
         str | None,
         typer.Option(
-            "--now", metavar="TIME", help="judge, and send alerts, as if it were then (ISO)"
+            "--now", metavar="TIME", help="check, and send alerts, as if it were then (ISO)"
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing when all is well")] = False,
 ) -> None:
-    """Exit 0 if the newest forecast is on time, 1 if it is late; tells people of changes.
-    For cron."""
-    from pipelines.ops.alerts import tell
+    """Exit 0 if the newest forecast is on time, 1 if it is late; sends alerts on what
+    changed. For cron."""
+    from pipelines.ops.alerts import send_alerts
     from pipelines.ops.held import waiting_words
-    from pipelines.ops.watch import judge
+    from pipelines.ops.watch import check_lateness
 
     now = _moment(at)
-    verdict = judge(deployment_paths(), now, max_age_days, max_origin_age_weeks)
-    tell(deployment_paths(), verdict, now)
+    verdict = check_lateness(deployment_paths(), now, max_age_days, max_origin_age_weeks)
+    send_alerts(deployment_paths(), verdict, now)
     failed = verdict.failed
     if verdict.late or failed or not quiet:
         say(verdict.line())
@@ -90,10 +90,10 @@ def alerts(context: typer.Context) -> None:
     from pipelines.ops import alerts as room
     from pipelines.ops.settings import alert_settings
     from pipelines.ops.status import open_alerts
-    from pipelines.ops.watch import judge
+    from pipelines.ops.watch import check_lateness
 
     sent = room.load(deployment_paths())
-    late_now = judge(deployment_paths(), datetime.now(UTC)).late
+    late_now = check_lateness(deployment_paths(), datetime.now(UTC)).late
     say("\n".join(open_alerts(sent, late_now)) or "none open")
     for waiting in sent.pending:
         say(
@@ -116,7 +116,7 @@ def alerts_test() -> None:
     outcomes = send_test(deployment_paths())
     if not outcomes:
         raise ConfigError(
-            "no channel is configured, so nobody would be told",
+            "no channel is configured, so nobody would get an alert",
             fix="set DENGUARD_ALERT_WEBHOOK_URL, or the e-mail variables; docs/watch.md names them",
         )
     for channel, error in outcomes.items():
@@ -124,7 +124,7 @@ def alerts_test() -> None:
     raise typer.Exit(1 if any(outcomes.values()) else 0)
 
 
-@app.command("release-run", rich_help_panel=STANDING)
+@app.command("release-run", rich_help_panel=OPERATION)
 def release_run(
     run_id: Annotated[str, typer.Argument(help="the run that holds the lock")],
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import STANDING, ProfileName, app, say, show, table
+from pipelines.cli.app import OPERATION, ProfileName, app, say, show, table
 from pipelines.config import deployment_paths, load_profile
 from pipelines.errors import ConfigError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 12  # things of a room on a terminal; --json lists all
 
 
-@app.command(rich_help_panel=STANDING)
+@app.command(rich_help_panel=OPERATION)
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="do it; else only list what would go")] = False,
     pin: Annotated[
@@ -38,12 +38,12 @@ def prune(
     if pin is not None or unpin is not None:
         _pin(pin, unpin, by, reason)
         return
-    from pipelines.ops.prune.doing import prune as let_go
     from pipelines.ops.prune.pins import read_pins
     from pipelines.ops.prune.plan import plan
+    from pipelines.ops.prune.removal import prune as delete
 
     retention, clock = load_profile(profile).retention, datetime.now(UTC)
-    found = (let_go if yes else plan)(deployment_paths(), retention, clock)
+    found = (delete if yes else plan)(deployment_paths(), retention, clock)
     pinned = read_pins(deployment_paths())
     if as_json:
         show(

@@ -62,7 +62,7 @@ def reproduce(
         "general": general,
     }
     request = room.ask(asked, Path.cwd())
-    plan, done = room.walk(request, deployment_paths())
+    plan, done = room.run_all(request, deployment_paths())
     _, rows = numbered(read_json(request.folder / RESULTS), 1)
     say(done["first_line"])
     if rows:

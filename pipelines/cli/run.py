@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Run the whole pipeline without Airflow: from the newest drop to the report."""
     from pipelines import steps
-    from pipelines.ops.alerts import tell
+    from pipelines.ops.alerts import send_alerts
     from pipelines.run.lock import hold
     from pipelines.run.params import require_typed_right
 
@@ -39,11 +39,11 @@ def run(
             try:
                 steps.run_pipeline(run_id)
             except Exception:  # whatever it is, there is a bulletin; the run stays red
-                steps.instead_of(run_id)
+                steps.fallback_for_run(run_id)
                 raise
     finally:  # the lock is free again, so that a failure counts as one
-        tell(deployment_paths())
-    say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
+        send_alerts(deployment_paths())
+    say(f"Run {run_id} is finished. Its result: denguard status {run_id}")
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -94,14 +94,14 @@ def fallback_forecast(
 ) -> None:
     """Forecast with the champion from the last accepted data, if this week has no forecast yet."""
     from pipelines import steps
-    from pipelines.ops.alerts import tell
+    from pipelines.ops.alerts import send_alerts
     from pipelines.ops.runs import newest_run
 
     if at_deadline:
         made = steps.at_deadline(profile or "sample")
     else:
         made = steps.fallback(reason, run_id or newest_run(deployment_paths()) or "", profile)
-    tell(deployment_paths())
+    send_alerts(deployment_paths())
     say(f"made: {made.note}" if made.forecast else f"nothing was made: {made.note}")
 
 

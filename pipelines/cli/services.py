@@ -24,7 +24,7 @@ def down() -> None:
 
 @app.command(rich_help_panel=MACHINE)
 def demo() -> None:
-    """Sample drop, services, one scheduled run, one triggered run, and what came of it."""
+    """Sample drop, services, one scheduled run, one triggered run, and its result."""
     from pipelines.local import demo as local_demo
 
     local_demo.demo(deployment_paths())

@@ -116,7 +116,7 @@ def accept(
     named = {d["received_date"]: d for d in [*before.get("drops", []), *drops]}
     newest = {"dataset_version": dataset_version, "as_of_week": as_of_week}
     if "as_of_week" in before and before["as_of_week"] > as_of_week:
-        known = None if look_back else _standing_drops(paths, str(before["dataset_version"]))
+        known = None if look_back else _drops_not_withdrawn(paths, str(before["dataset_version"]))
         if known is None or not known <= {str(d["received_date"]) for d in drops}:
             newest = {key: before[key] for key in newest}
     write_json(accepted_file(paths), {**newest, "drops": [named[k] for k in sorted(named)]})
@@ -164,7 +164,7 @@ def bring_likely(
     return brought
 
 
-def _standing_drops(paths: DeploymentPaths, dataset_version: str) -> set[str] | None:
+def _drops_not_withdrawn(paths: DeploymentPaths, dataset_version: str) -> set[str] | None:
     """Names of a version's drops that were not withdrawn; None if it is not here."""
     folder = paths.artifacts / "datasets" / dataset_version
     if not (folder / "dataset.json").is_file():

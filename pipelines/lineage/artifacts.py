@@ -1,4 +1,4 @@
-"""What datasets, features, bundles and forecasts say of themselves, in the files inside them.
+"""Descriptions of datasets, features, bundles and forecasts, read from the files inside them.
 
 So an artifact is known even if the run that made it was removed.
 """
@@ -72,8 +72,8 @@ def _describe(graph: Graph, reader: Reader, node: Node, read: Describe) -> None:
         OSError,
     ) as err:
         cause = err.what if isinstance(err, DenguardError) else f"{type(err).__name__}: {err}"
-        said = f"the description of {node.title} cannot be read: {cause}"
-        graph.fault(node.key, said, str(node.path), RESTORE)
+        what = f"the description of {node.title} cannot be read: {cause}"
+        graph.fault(node.key, what, str(node.path), RESTORE)
 
 
 def _find_bundles(graph: Graph, reader: Reader) -> None:

@@ -1,4 +1,4 @@
-"""What a person asks about: words and ids turned into the nodes that a walk starts from."""
+"""What a person asks about: words and ids turned into the nodes that a trace starts from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHORTEST_PREFIX = 4
 
 @dataclass(frozen=True)
 class Found:
-    """Where a walk starts; `note` says what was chosen if the question left a choice."""
+    """Where a trace starts; `note` says what was chosen if the question left a choice."""
 
     starts: tuple[str, ...]
     note: str = ""
@@ -172,7 +172,7 @@ def _today(graph: Graph, reader: Reader, rows: list[dict[str, Any]], place: str)
     try:
         meta = json.loads(reader.read(made_by.path, DESCRIPTION))["meta"]
         changes = CodesConfig.model_validate(meta.get("place", {}).get("codes", {})).crosswalk
-    except (OSError, ValueError, KeyError, DenguardError):  # the walk names what is wrong with it
+    except (OSError, ValueError, KeyError, DenguardError):  # the trace names what is wrong with it
         return place
     return changes.today(changes.as_delivered(place) or place) if changes else place
 
@@ -184,7 +184,7 @@ def _rows(reader: Reader, version: Node) -> list[dict[str, Any]]:
         table = io.BytesIO(reader.read(str(version.path), "forecast.parquet"))
         rows: list[dict[str, Any]] = pq.read_table(table).to_pylist()
     except (OSError, ValueError) as err:
-        state = "gone" if isinstance(err, FileNotFoundError) else f"damaged ({err})"
+        state = "missing" if isinstance(err, FileNotFoundError) else f"damaged ({err})"
         raise ConfigError(
             f"forecast {version.id} is {state}, so none of its rows can be read",
             where=str(version.path),

@@ -1,7 +1,7 @@
 """What the registry says: model versions, their bundles and aliases, and the MLflow runs behind
 them.
 
-A registry that does not answer is a broken link, and the walk goes on without it.
+A registry that does not answer is a broken link, and the trace goes on without it.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ def every_version(client: MlflowClient) -> Iterator[tuple[RegisteredModel, Model
             token = page.token or ""
 
 
-def check_mlflow_runs(graph: Graph, client: MlflowClient, walked: Iterable[str]) -> None:
-    """Ask for every MLflow run that was walked: it must be there, and name what its bundle
+def check_mlflow_runs(graph: Graph, client: MlflowClient, traced: Iterable[str]) -> None:
+    """Ask for every MLflow run that was traced: it must be there, and name what its bundle
     names."""
     from pipelines.registry.alias import registry_errors
 
-    for key in walked:
+    for key in traced:
         node = graph.nodes[key]
         if node.kind != "mlflow_run":
             continue

@@ -1,7 +1,7 @@
 """A trace for people: two trees, each thing with what it is and where it lies.
 
-A thing that hangs below two others is written out once; an edge that another way says already is
-left out (JSON has all of them).
+A thing that hangs below two others is written out once; an edge that follows from others is left
+out (JSON has all of them).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def lines(found: Trace, width: int = WIDTH) -> Iterator[str]:
     for key in found.starts:
         yield from _plain(_label(graph, key, width, full=True))
     sides: dict[Side, frozenset[str]] = {"up": found.up, "down": found.down}
-    for side, walked in sides.items():
-        if walked:
+    for side, keys in sides.items():
+        if keys:
             yield from ("", _HEADINGS[side])
             shown: set[str] = set(found.starts)
             for key in found.starts:
@@ -90,9 +90,9 @@ def _label(graph: Graph, key: str, width: int, full: bool = False) -> Group:
     """Name and facts, then where it lies, which is never broken so that it can be copied."""
     node = graph.nodes[key]
     mark = "  << broken, see below" if any(fault.node == key for fault in graph.faults) else ""
-    said = [f"{node.title}  {_facts(node)}".rstrip() + mark]
-    said += [f"  {line}" for line in _details(node)] if full else []
-    rows = [row for text in said for row in _wrapped(text, width)]
+    texts = [f"{node.title}  {_facts(node)}".rstrip() + mark]
+    texts += [f"  {line}" for line in _details(node)] if full else []
+    rows = [row for text in texts for row in _wrapped(text, width)]
     if node.path:
         kept = [
             _if("in DVC", node.facts.get("dvc_id")),
@@ -107,8 +107,8 @@ def _label(graph: Graph, key: str, width: int, full: bool = False) -> Group:
 
 def _facts(node: Node) -> str:
     describe = _FACTS.get(node.kind)
-    said = describe(node.facts) if describe else []
-    return ", ".join(text for text in said if text)
+    texts = describe(node.facts) if describe else []
+    return ", ".join(text for text in texts if text)
 
 
 def _drop(facts: dict[str, Any]) -> list[str]:
@@ -186,8 +186,8 @@ def _forecast_row(facts: dict[str, Any]) -> list[str]:
     expected = "outbreak expected" if facts["outbreak_expected"] else "no outbreak expected"
     state, why = str(facts.get("state") or ""), str(facts.get("why") or "")
     known = [expected] if facts["probability"] is not None else []
-    said = f"{facts['target_week']}: {_chance(facts['probability'])}"
-    return [str(facts["municipality"]), said, *known, *filter(None, (state, why))]
+    chance = f"{facts['target_week']}: {_chance(facts['probability'])}"
+    return [str(facts["municipality"]), chance, *known, *filter(None, (state, why))]
 
 
 def _chance(probability: float | None) -> str:
@@ -225,7 +225,7 @@ _FACTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
 
 
 def _details(node: Node) -> list[str]:
-    """What else is said of the thing that was asked about."""
+    """Further lines on the thing that was asked about."""
     if node.kind == "decision":
         return [str(reason) for reason in node.facts.get("reasons") or ()]
     if node.kind != "prediction":
@@ -251,7 +251,7 @@ def _verdict(found: Trace, width: int) -> Iterator[str]:
     if pruned:
         yield (
             f"{pruned} of these {count} were pruned by this deployment's retention: their names "
-            "are known, their files are gone."
+            "are known, their files were deleted."
         )
     if not found.broken:
         yield f"Every link of these {count} holds ({looked})."

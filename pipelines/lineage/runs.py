@@ -1,4 +1,4 @@
-"""What the folders of artifacts/runs say: which run used what, and what it made.
+"""Runs, read from the folders of artifacts/runs: which used what, and what each made.
 
 A run that failed or is under way has fewer outputs; that is no fault.
 """
@@ -31,8 +31,8 @@ _RECORDS = ("run", "failure", *(kind.step for kind in _KINDS))
 Output = TypeVar("Output", bound=out.StepOutput)
 
 
-class _Left:
-    """What one run left. A record that is damaged or makes no sense is a fault, and as absent."""
+class _Records:
+    """The records of one run; one that is damaged or makes no sense is a fault, and as absent."""
 
     def __init__(self, graph: Graph, run: str, records: Mapping[str, Any]) -> None:
         self.graph, self.run = graph, run
@@ -57,8 +57,8 @@ class _Left:
         return self._records.get(name) or {}
 
     def _fault(self, name: str, err: DenguardError) -> None:
-        said = f"the record of {name} cannot be read: {err.what}"
-        self.graph.fault(self.run, said, err.where or self._file(name), err.fix)
+        what = f"the record of {name} cannot be read: {err.what}"
+        self.graph.fault(self.run, what, err.where or self._file(name), err.fix)
 
     def _file(self, name: str) -> str:
         return f"{self.graph.nodes[self.run].path}/{name}.json"
@@ -67,15 +67,15 @@ class _Left:
 def read_runs(graph: Graph, reader: Reader) -> None:
     """Add every run and what it names. A record that makes no sense is a fault of its run."""
     runs = reader.runs()
-    for run_id, records in zip(runs, reader.records(runs, _RECORDS), strict=True):
+    for run_id, raw in zip(runs, reader.records(runs, _RECORDS), strict=True):
         run = graph.add("run", run_id)
-        left = _Left(graph, run, records)
-        graph.add("run", run_id, **_facts(left))
-        if known := left.output(out.IngestOutput):
+        records = _Records(graph, run, raw)
+        graph.add("run", run_id, **_facts(records))
+        if known := records.output(out.IngestOutput):
             for drop in known.drops:
                 graph.link(_drop(graph, drop), run)
-        validation, features = _learnt(graph, run_id, left)
-        _released(graph, run_id, left, validation, features)
+        validation, features = _add_training(graph, run_id, records)
+        _add_release(graph, run_id, records, validation, features)
 
 
 def drop_id(received_date: str, sha256: str | None) -> str:
@@ -88,11 +88,12 @@ def version_id(model: str, version: object) -> str:
     return f"{model}/{version}"
 
 
-def _facts(left: _Left) -> dict[str, Any]:
-    asked, failure, snap = left.facts("run"), left.facts("failure"), left.output(out.SnapshotOutput)
+def _facts(records: _Records) -> dict[str, Any]:
+    params, failure = records.facts("run"), records.facts("failure")
+    snap = records.output(out.SnapshotOutput)
     return {
-        "profile": asked.get("profile"),
-        "as_of_week": snap.as_of_week if snap else asked.get("as_of"),
+        "profile": params.get("profile"),
+        "as_of_week": snap.as_of_week if snap else params.get("as_of"),
         "failed_step": failure.get("step"),
         "failure": failure.get("cause"),
     }
@@ -116,24 +117,24 @@ def _drop(graph: Graph, drop: out.FixedDrop) -> str:
     )
 
 
-def _learnt(graph: Graph, run_id: str, left: _Left) -> tuple[str | None, str | None]:
-    """From the checks to the candidates; the keys of validation and features, None without them."""
+def _add_training(graph: Graph, run_id: str, records: _Records) -> tuple[str | None, str | None]:
+    """Add what was made up to the candidates; return the keys of validation and features."""
     validation = dataset = features = None
-    if checked := left.output(out.ValidateOutput):
+    if checked := records.output(out.ValidateOutput):
         validation = graph.add(
             "validation",
             run_id,
             checked.issues_path,
-            [left.run],
+            [records.run],
             issues=checked.issues,
             quarantined=checked.quarantined,
             data_docs=checked.data_docs,
         )
-    if snap := left.output(out.SnapshotOutput):
+    if snap := records.output(out.SnapshotOutput):
         dataset = graph.add(
             "dataset", snap.dataset_version, snap.dataset, [validation], dvc_md5=snap.dvc
         )
-    if built := left.output(out.FeaturesOutput):
+    if built := records.output(out.FeaturesOutput):
         features = graph.add(
             "features",
             built.feature_version,
@@ -142,51 +143,51 @@ def _learnt(graph: Graph, run_id: str, left: _Left) -> tuple[str | None, str | N
             embedding_version=built.embedding_version,
             dvc_md5=built.dvc,
         )
-    if trained := left.output(out.TrainOutput):
+    if trained := records.output(out.TrainOutput):
         for candidate in trained.candidates.values():
             graph.add("bundle", candidate.bundle_id, f"{candidate.folder}/bundle", [features])
     return validation, features
 
 
-def _released(
-    graph: Graph, run_id: str, left: _Left, validation: str | None, features: str | None
+def _add_release(
+    graph: Graph, run_id: str, records: _Records, validation: str | None, features: str | None
 ) -> None:
-    """From the decision to the report."""
+    """Add what was made from the decision to the report."""
     decision = bundle = forecast = None
-    gate, model = left.output(out.GateOutput), model_of(left.facts("run"))
+    gate, model = records.output(out.GateOutput), model_of(records.facts("run"))
     if gate:
         bundle = graph.add("bundle", gate.bundle_id) if gate.bundle_id else None
         decision = graph.add(
             "decision",
             run_id,
-            parents=[left.run, bundle],
+            parents=[records.run, bundle],
             decision=gate.decision,
             head=gate.head,
             against_version=gate.champion.version if gate.champion else None,
             first_line=gate.first_line,
             reasons=list(gate.reasons),
         )
-    if recorded := left.output(out.RegisterOutput):
+    if recorded := records.output(out.RegisterOutput):
         if recorded.mlflow_run:
-            graph.add("mlflow_run", recorded.mlflow_run, parents=[left.run, features])
+            graph.add("mlflow_run", recorded.mlflow_run, parents=[records.run, features])
         if recorded.version:
             version = version_id(model, recorded.version)
             graph.add("model_version", version, parents=[bundle, decision])
-    if (made := left.output(out.ForecastOutput)) and made.forecast_version:
+    if (made := records.output(out.ForecastOutput)) and made.forecast_version:
         forecast = graph.add(
             "forecast",
             made.forecast_version,
             made.forecast,
-            [left.run, features],
+            [records.run, features],
             model_name=model,
         )
-    if shown := left.output(out.ReportOutput):
-        graph.add("report", run_id, shown.report, [left.run, validation, decision, forecast])
+    if shown := records.output(out.ReportOutput):
+        graph.add("report", run_id, shown.report, [records.run, validation, decision, forecast])
 
 
-def model_of(asked: Mapping[str, Any]) -> str:
+def model_of(params: Mapping[str, Any]) -> str:
     """The registry's name for the models of a run, from its profile."""
-    return _model_name(str(asked.get("profile", "")))
+    return _model_name(str(params.get("profile", "")))
 
 
 @cache

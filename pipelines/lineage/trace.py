@@ -1,4 +1,4 @@
-"""One walk: everything read into a graph, a question found in it, both sides walked and checked."""
+"""One trace: read all into a graph, find the thing asked about, follow and check both sides."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_all(paths: DeploymentPaths) -> tuple[Graph, Reader, MlflowClient | None
 def trace(
     what: str, paths: DeploymentPaths, direction: Direction = "both", by_content: bool = False
 ) -> Trace:
-    """Walk from what was asked about to what it rests on, to what rests on it, or both.
+    """Follow what was asked about to what it rests on, to what rests on it, or both.
 
     Args:
         what: see query.CAN_BE_TRACED.
@@ -94,10 +94,10 @@ def trace(
     for side in sides:
         if direction in (side, "both"):
             sides[side] = frozenset(graph.closure(found.starts, side))
-    walked = [node.key for node in graph.in_order(sides["up"] | sides["down"])]
+    traced = [node.key for node in graph.in_order(sides["up"] | sides["down"])]
     if registry is not None:
-        check_mlflow_runs(graph, registry, walked)
-    check_all(graph, walked, reader, registry is not None, by_content)
+        check_mlflow_runs(graph, registry, traced)
+    check_all(graph, traced, reader, registry is not None, by_content)
     broken = tuple(
         b for b in graph.faults if b.node is None or b.node in sides["up"] | sides["down"]
     )

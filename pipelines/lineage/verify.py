@@ -1,6 +1,6 @@
-"""Which links of a walk do not hold: what is absent, changed, or known by nobody.
+"""Which links of a trace do not hold: what is missing, changed, or recorded nowhere.
 
-Every fault names what, where and what to do, and the walk goes on.
+Every fault names what, where and what to do, and the trace goes on.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _DROP_BACK = "restore the folder as it was received; bring corrections as a new 
 
 
 def check_all(
-    graph: Graph, walked: Iterable[str], reader: Reader, registry_answers: bool, by_content: bool
+    graph: Graph, traced: Iterable[str], reader: Reader, registry_answers: bool, by_content: bool
 ) -> None:
-    """Add a fault to the graph for every link of the walk that does not hold.
+    """Add a fault to the graph for every link of the trace that does not hold.
 
     Args:
         registry_answers: False leaves out what only the registry can say.
@@ -47,7 +47,7 @@ def check_all(
     """
     accepted, published = _accepted(reader.paths), _published(graph, reader.paths)
     pruned = pruned_on(reader.paths)
-    for key in walked:
+    for key in traced:
         node = graph.nodes[key]
         there = _is_there(graph, node, reader, pruned)
         if node.kind == "drop":
@@ -69,8 +69,8 @@ def _is_there(graph: Graph, node: Node, reader: Reader, pruned: dict[str, str]) 
     if any(reader.elsewhere(name) for name in copies):
         graph.nodes[node.key].facts["held_by"] = reader.paths.artifacts_uri
         return False
-    told = [*copies, *graph.next(node.key, "down", "model_version")]
-    if days := [day for name in told if (day := day_of(pruned, name))]:
+    names = [*copies, *graph.next(node.key, "down", "model_version")]
+    if days := [day for name in names if (day := day_of(pruned, name))]:
         node.facts["pruned"] = max(days)
         return False
     where = " and ".join(copies) or f"no copy of {node.id} is known"
@@ -82,7 +82,7 @@ def _is_there(graph: Graph, node: Node, reader: Reader, pruned: dict[str, str]) 
         )
     elif node.kind in _FILES:
         fix = "run that step of the run again, or restore the file from a backup"
-    graph.fault(node.key, f"{node.title} is gone", where, fix)
+    graph.fault(node.key, f"{node.title} is missing", where, fix)
     return False
 
 
@@ -143,8 +143,8 @@ def _check_version(
     """A version that was handed to DVC must be in the index, with its sidecar, or be pruned."""
     if node.kind in ("dataset", "features"):  # a run recorded which content DVC took
         entries = [e for e in entries if e.get("md5") == node.facts.get("dvc_md5", "not recorded")]
-    gone = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
-    missed = "dvc_md5" in node.facts and not entries and not gone
+    went = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
+    missed = "dvc_md5" in node.facts and not entries and not went
     if missed and not reader.elsewhere(str(node.path)):
         graph.fault(
             node.key,

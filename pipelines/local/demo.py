@@ -42,7 +42,7 @@ def demo(paths: DeploymentPaths) -> None:
         weekly = _follow_weekly(api, follower, services)
         console.rule("4 A run triggered over REST, on unchanged input")
         triggered = _follow_triggered(api, follower, services)
-    console.rule("5 What came of it")
+    console.rule("5 The result")
     outcome.tell(services, console, weekly, triggered)
     console.print(f"took {(time.monotonic() - started) / 60:.1f} minutes; services stay up")
     supervisor.show(services)

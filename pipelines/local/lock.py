@@ -165,5 +165,5 @@ def _uv(*options: str, given: str = "") -> str:
 
 if __name__ == "__main__":
     lock = Path("requirements.lock")
-    standing = lock.read_text(encoding="utf-8")
-    write_atomic(lock, lock_text(standing, *resolve(standing, keep="--keep" in sys.argv)))
+    old = lock.read_text(encoding="utf-8")
+    write_atomic(lock, lock_text(old, *resolve(old, keep="--keep" in sys.argv)))

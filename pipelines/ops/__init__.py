@@ -1,4 +1,4 @@
-"""Ops outside Airflow: how the cycle stands, whether the forecast is late, and who must be told.
+"""Ops outside Airflow: the state of the cycle, whether the forecast is late, and who gets an alert.
 
 Everything here reads files under artifacts/ and works while Airflow and MLflow are down. No heavy
 imports.

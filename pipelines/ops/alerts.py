@@ -1,6 +1,6 @@
-"""Alerts: each transition is told once a channel, and a channel that is down hears of it later.
+"""Alerts: each transition is sent once through each channel; through one that is down, later.
 
-artifacts/alerts/state.json holds what was told and what waits, sent.jsonl what went out.
+artifacts/alerts/state.json holds what was seen and what waits, sent.jsonl what went out.
 
 A transition is written down before it is sent and struck off after: a kill in between sends it
 again with the same id (at least once; a receiver drops doubles by the id). Nothing here fails a
@@ -34,16 +34,16 @@ log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_S = 30.0
 
 
-def tell(
+def send_alerts(
     paths: DeploymentPaths, verdict: Verdict | None = None, now: datetime | None = None
 ) -> list[Alert]:
-    """Find transitions, tell people, and return the new ones. Never raises.
+    """Find transitions, alert people, and return the new ones. Never raises.
 
     Args:
         verdict: the watchdog's; without one, lateness is left as it is.
     """
     try:
-        return _tell(paths, alert_settings(), verdict, now or datetime.now(UTC))
+        return _send_alerts(paths, alert_settings(), verdict, now or datetime.now(UTC))
     except BusyError as err:
         log.warning(err.what)
     except (DenguardError, OSError) as err:
@@ -53,10 +53,10 @@ def tell(
     return []
 
 
-def _tell(
+def _send_alerts(
     paths: DeploymentPaths, settings: AlertSettings, verdict: Verdict | None, now: datetime
 ) -> list[Alert]:
-    busy = BusyError("another process is sending alerts; what it does not see, the next call tells")
+    busy = BusyError("another process is sending alerts; what it does not see, the next call sends")
     with locked(_folder(paths) / "alerts.lock", _LOCK_TIMEOUT_S, busy):
         state = load(paths)
         language = settings.alert_language or language_of(paths)
@@ -140,14 +140,18 @@ def language_of(paths: DeploymentPaths) -> str:
     if run_id is None:
         return READ_BY_MOST
     try:
-        asked: Any = read_json(run_folder(paths, run_id) / "run.json")
-        return words_of(load_profile(str(asked["profile"])).place.language).language
-    except (DenguardError, KeyError, TypeError):  # the run's record or its profile is gone
+        params: Any = read_json(run_folder(paths, run_id) / "run.json")
+        return words_of(load_profile(str(params["profile"])).place.language).language
+    except (
+        DenguardError,
+        KeyError,
+        TypeError,
+    ):  # the run's record or its profile is not here any more
         return READ_BY_MOST
 
 
 def load(paths: DeploymentPaths) -> State:
-    """What was told already; a damaged file is set aside with a word, and told anew."""
+    """What was sent already; a damaged file is set aside with a warning, and all is sent anew."""
     path = _folder(paths) / "state.json"
     if not path.is_file():
         return State()

@@ -1,4 +1,4 @@
-"""What arrived after the last cycle: a drop, or a word about held values, that no run knows yet.
+"""What arrived after the last cycle and no run has read: a drop, or answers about held values.
 
 Cheap enough for every half hour.
 """
@@ -42,11 +42,11 @@ def waiting_drop(paths: DeploymentPaths, now: datetime) -> str | None:
 
 def _answered(paths: DeploymentPaths) -> str | None:
     try:
-        said = unapplied_answers(paths)
-    except DenguardError as err:  # the run that reads them says it in full
+        answers = unapplied_answers(paths)
+    except DenguardError as err:  # the run that reads them fails with the full message
         log.warning("%s", err)
         return None
-    return f"answers-{said}" if said else None
+    return f"answers-{answers}" if answers else None
 
 
 def _read_by_a_run(paths: DeploymentPaths) -> set[str]:

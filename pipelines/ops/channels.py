@@ -43,14 +43,15 @@ def payload(alert: Alert) -> dict[str, Any]:
 
     `text` is what chat services show.
     """
-    said = (alert["kind"], alert["facts"], alert.get("language", READ_BY_MOST))
-    title, body = texts.title(*said), texts.body(*said)
+    language = alert.get("language", READ_BY_MOST)
+    title = texts.title(alert["kind"], alert["facts"], language)
+    body = texts.body(alert["kind"], alert["facts"], language)
     return {
         "id": alert["id"],
         "kind": alert["kind"],
         "at": alert["at"],
         "run_id": alert["facts"].get("run_id"),
-        "language": said[2],
+        "language": language,
         "title": title,
         "body": body,
         "text": f"denguard: {title}\n{body}",
@@ -96,13 +97,14 @@ def _email(alert: Alert, settings: AlertSettings) -> None:
 
 
 def _mail(alert: Alert, settings: AlertSettings) -> EmailMessage:
-    said, mail = payload(alert), EmailMessage()
-    mail["Subject"] = f"[denguard] {said['title']}"
+    parts, mail = payload(alert), EmailMessage()
+    mail["Subject"] = f"[denguard] {parts['title']}"
     mail["From"] = settings.alert_email_from
     mail["To"] = ", ".join(settings.alert_email_to)
     mail["Message-ID"] = f"<{alert['id']}@denguard>"
     mail["X-Denguard-Alert-Id"] = alert["id"]
-    mail.set_content(f"{said['title']}\n\n{said['body']}\n\n{said['at']} · alert {said['id']}\n")
+    sent = f"{parts['at']} · alert {parts['id']}"
+    mail.set_content(f"{parts['title']}\n\n{parts['body']}\n\n{sent}\n")
     return mail
 
 
@@ -128,7 +130,7 @@ def _in_time(channel: str, work: Callable[[], None]) -> None:
 
 def _without_secrets(err: BaseException) -> ChannelError:
     """Libraries put addresses, and servers put user names, into their messages: only kinds are
-    told.
+    named.
     """
     if isinstance(err, ChannelError):
         return err

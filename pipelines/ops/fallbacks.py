@@ -1,4 +1,4 @@
-"""Forecasts that no finished run made, as the event file tells of them."""
+"""Forecasts that no finished run made, as lines of the event file describe them."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from pipelines.run.events import read_events
 from pipelines.run.success import last_success
 from pipelines.run.withdrawn import withdrawal
 
-Made = dict[str, Any]
+Fallback = dict[str, Any]  # its event, and `withdrawn` in words
 
 
-def standing_fallback(paths: DeploymentPaths) -> Made | None:
-    """The newest one, unless a run has finished since; its event, and `withdrawn` in words."""
-    made = _newest(paths)
+def newest_fallback(paths: DeploymentPaths) -> Fallback | None:
+    """The newest one; None if there is none, or a run has finished since."""
+    fallback = _newest(paths)
     try:
         last = last_success(paths)
     except StoreError:
         last = None
-    superseded = made and last and last.when >= datetime.fromisoformat(made["at"])
-    return None if superseded else made
+    superseded = fallback and last and last.when >= datetime.fromisoformat(fallback["at"])
+    return None if superseded else fallback
 
 
-def made_instead_of(paths: DeploymentPaths, run_id: str) -> Made | None:
-    """The newest one in the place of a run; its event, and `withdrawn` in words."""
+def fallback_for(paths: DeploymentPaths, run_id: str) -> Fallback | None:
+    """The newest one that was made in place of a run, or None."""
     return _newest(paths, run_id)
 
 
-def _newest(paths: DeploymentPaths, run_id: str | None = None) -> Made | None:
-    found = None
+def _newest(paths: DeploymentPaths, run_id: str | None = None) -> Fallback | None:
+    newest = None
     for event in read_events(paths, "fallback-forecast"):
         if run_id is None or event.get("run_id") == run_id:
-            found = event
-    if found is None:
+            newest = event
+    if newest is None:
         return None
-    record = withdrawal(paths, "forecast", str(found["forecast_version"]))
-    return {**found, "withdrawn": record.words() if record else ""}
+    record = withdrawal(paths, "forecast", str(newest["forecast_version"]))
+    return {**newest, "withdrawn": record.words() if record else ""}

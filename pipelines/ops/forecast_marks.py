@@ -29,14 +29,15 @@ def marks(
     Args:
         fallbacks: by_run of the same home.
     """
-    said = []
+    sentences = []
     if own := withdrawal_of_run(paths, run_id):
-        said.append(f"forecast {own.words()}")
-    if made := fallbacks.get(run_id):
-        gone = withdrawal(paths, "forecast", str(made["forecast_version"]))
-        told = f", {gone.words()}" if gone else ""
-        said.append(f"forecast {made['data_state']}, up to {made['data_until']}{told}")
-    return said
+        sentences.append(f"forecast {own.words()}")
+    if fallback := fallbacks.get(run_id):
+        record = withdrawal(paths, "forecast", str(fallback["forecast_version"]))
+        withdrawn = f", {record.words()}" if record else ""
+        data = f"{fallback['data_state']}, up to {fallback['data_until']}"
+        sentences.append(f"forecast {data}{withdrawn}")
+    return sentences
 
 
 def by_run(paths: DeploymentPaths) -> dict[str, dict[str, Any]]:
@@ -65,11 +66,11 @@ def marked_page(paths: DeploymentPaths, path: Path) -> str | None:
     text = path.read_text(encoding="utf-8")
     found = _LANGUAGE.search(text)
     words = words_of(found[1] if found else "en")
-    said = words("withdrawn", day=words.day(record.at), by=record.by, reason=record.reason)
+    sentence = words("withdrawn", day=words.day(record.at), by=record.by, reason=record.reason)
     notice = (
         '<p role="alert" style="margin:0;padding:1rem;border:.4rem solid '
         "#a8321f;background:#fff;color:#a8321f;font:bold 1.3rem/1.4 "
-        f'sans-serif">{html.escape(said)}</p>'
+        f'sans-serif">{html.escape(sentence)}</p>'
     )
     return text.replace(_BODY, _BODY + notice, 1) if _BODY in text else notice + text
 

@@ -1,4 +1,4 @@
-"""Held values that wait for a person's word, as status, the watchdog and alerts tell of them."""
+"""Held values that wait for a person's answer, for status, the watchdog and alerts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def waiting_causes(paths: DeploymentPaths) -> list[CauseRecord]:
 
 
 def _answers(paths: DeploymentPaths) -> dict[str, Answer]:
-    """What was said so far; nothing if a file of it is damaged, so that no cause is left out."""
+    """The answers so far; none if a file of them is damaged, so that no cause is left out."""
     try:
         return read_answers(paths)
     except DenguardError as err:
@@ -43,13 +43,13 @@ def looks_high(one: CauseRecord) -> bool:
 
 def in_one_alert(causes: Sequence[CauseRecord]) -> dict[str, Any]:
     """Facts for an alert's words."""
-    told = "; ".join(f"{one.message} (cause {one.cause_id})" for one in causes[:_NAMED])
+    listed = "; ".join(f"{one.message} (cause {one.cause_id})" for one in causes[:_NAMED])
     more = f"; and {len(causes) - _NAMED} more" if len(causes) > _NAMED else ""
     named = [
         {"rule": one.rule, "units": one.named, "span": one.span, "cause_id": one.cause_id}
         for one in causes[:_NAMED]
     ]
-    return {"n": len(causes), "causes": told + more, "named": named, "drop": causes[0].drop}
+    return {"n": len(causes), "causes": listed + more, "named": named, "drop": causes[0].drop}
 
 
 def waiting_words(paths: DeploymentPaths) -> str:

@@ -45,16 +45,15 @@ class StepView:
 
     @property
     def progress(self) -> dict[str, Any] | None:
-        """Of what runs, the one that was heard last; None if nothing runs or says how far it is."""
-        heard = [part.progress for part in self.parts if part.state == "running" and part.progress]
-        return max(heard, key=lambda progress: str(progress["at"]), default=None)
+        """The newest progress of a part that runs; None if none runs, or none has written any."""
+        known = [part.progress for part in self.parts if part.state == "running" and part.progress]
+        return max(known, key=lambda progress: str(progress["at"]), default=None)
 
     @property
-    def said(self) -> str:
-        """What came of a step that is done and not cut."""
-        return (
-            self.parts[0].said if self.state in {"done", "earlier"} and self.name not in CUT else ""
-        )
+    def summary(self) -> str:
+        """What came of a step that is done and not cut into parts; else ""."""
+        whole = self.state in {"done", "earlier"} and self.name not in CUT
+        return self.parts[0].summary if whole else ""
 
 
 def step_views(
@@ -74,14 +73,14 @@ def step_views(
 
 
 def counted(progress: dict[str, Any], now: datetime) -> str:
-    """Progress in words: done, total, items left, ETA, and its age if nothing was heard since."""
+    """Progress in words: done, total, items left, ETA; its age if that is over a minute."""
     left = int(progress["total"]) - int(progress["done"])
-    said = f"{progress['label']}: {progress['done']}/{progress['total']}"
+    count = f"{progress['label']}: {progress['done']}/{progress['total']}"
     if left <= 0:
-        return said
-    heard = (now - datetime.fromisoformat(progress["at"])).total_seconds()
-    aged = f" ({spell(heard)} ago)" if heard > 60 else ""
-    return f"{said}, {left} left, ETA {spell(progress['eta_s'])}{aged}"
+        return count
+    age_s = (now - datetime.fromisoformat(progress["at"])).total_seconds()
+    ago = f" ({spell(age_s)} ago)" if age_s > 60 else ""
+    return f"{count}, {left} left, ETA {spell(progress['eta_s'])}{ago}"
 
 
 def _names(run: RunHistory, step: str) -> list[str]:
@@ -99,7 +98,7 @@ def _names(run: RunHistory, step: str) -> list[str]:
 
 def _part(paths: DeploymentPaths, part: PartView, owner: LockOwner | None, before: int) -> PartView:
     if _runs_since(part, owner) >= 0:
-        return replace(part, state="running", said="", documents={})
+        return replace(part, state="running", summary="", documents={})
     if part.state != "done":
         return replace(part, documents={})
     there = {title: at for title, at in part.documents.items() if (paths.home / at).is_file()}

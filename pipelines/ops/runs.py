@@ -24,7 +24,7 @@ RUN_WORDS: dict[RunState, str] = {
     "finished": "finished",
     "running": "at work",
     "failed": "FAILED",
-    "silent": "NO SIGN OF LIFE: its process ended without a word",
+    "silent": "NO SIGN OF LIFE: its process ended without an error message",
     "stopped": "not finished, and no process runs it",
 }
 QUIET_AFTER = timedelta(hours=1)  # long steps write their progress every few seconds
@@ -35,10 +35,10 @@ class RunView:
     """One run. Times are UTC.
 
     Attributes:
-        state: `silent` = its process died without a word; `stopped` = unfinished, and nobody walks
-            it.
-        params: what it was asked to do.
-        last_sign: when something was heard of it last.
+        state: `silent` = its process died before it could write why; `stopped` = unfinished, and
+            no process runs it.
+        params: its parameters.
+        last_sign: time of the newest sign of life.
     """
 
     run_id: str
@@ -54,7 +54,7 @@ class RunView:
 
     @property
     def profile(self) -> str:
-        """What it was asked to run with."""
+        """Name of its profile."""
         return _profile(self.params)
 
     @property
@@ -81,7 +81,7 @@ class RunView:
             return self.failure.cause
         gate = next(step for step in self.steps if step.name == "gate")
         done = sum(step.state in {"done", "earlier"} for step in self.steps)
-        return gate.said or f"{done} of {len(self.steps)} boxes done"
+        return gate.summary or f"{done} of {len(self.steps)} steps done"
 
 
 def newest_run(paths: DeploymentPaths) -> str | None:
@@ -132,16 +132,16 @@ def _view(paths: DeploymentPaths, run_id: str, now: datetime) -> RunView:
     held, left = holder(paths, now), left_behind(paths)
     owner = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
-    told = history(paths, run_id)
-    failure, seen = told.failure, step_views(paths, told, owner)
-    sign = _last_sign(told.last_sign, owner or left)
+    past = history(paths, run_id)
+    failure, seen = past.failure, step_views(paths, past, owner)
+    sign = _last_sign(past.last_sign, owner or left)
     state = _state(seen, owner, left, failure)
     params, gate = _maybe(folder / "run.json") or {}, _maybe(folder / GateOutput.file())
     snap, page = SnapshotOutput.left_in(folder), ReportOutput.left_in(folder)
     if state == "silent" and left is not None:
         since = clock_time(sign, time_zone_of(_profile(params)))
-        said = {**cause_of(None), "where": f"nothing was heard since {since}"}
-        failure = Failure(run_id=run_id, step=left.step, **said)
+        facts = {**cause_of(None), "where": f"no sign of life since {since}"}
+        failure = Failure(run_id=run_id, step=left.step, **facts)
     return RunView(
         run_id,
         state,
@@ -175,8 +175,8 @@ def _state(
     return "silent" if left is not None else "stopped"
 
 
-def _last_sign(told: datetime, owner: LockOwner | None) -> datetime:
-    return max(told, datetime.fromisoformat(owner.touched)) if owner is not None else told
+def _last_sign(newest: datetime, owner: LockOwner | None) -> datetime:
+    return max(newest, datetime.fromisoformat(owner.touched)) if owner is not None else newest
 
 
 def _maybe(path: Path) -> dict[str, Any] | None:

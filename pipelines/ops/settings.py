@@ -1,4 +1,4 @@
-"""Who is told of alerts, from the environment alone: DENGUARD_ALERT_*, DENGUARD_SMTP_URL.
+"""Who gets alerts, from the environment alone: DENGUARD_ALERT_*, DENGUARD_SMTP_URL.
 
 No message here or elsewhere shows a value: the address of a webhook is a secret too.
 """
@@ -113,12 +113,12 @@ def alert_settings() -> AlertSettings:
     try:
         return AlertSettings()
     except ValidationError as err:
-        said = "; ".join(
+        problems = "; ".join(
             f"{_variable(name)}{message.removeprefix('Value error, ')}"
             for name, message in invalid_values(err)
         )
     raise ConfigError(
-        f"alerts are not configured well: {said}",
+        f"alerts are not configured well: {problems}",
         where="environment",
         fix="correct it as docs/watch.md says",
     )

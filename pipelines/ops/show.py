@@ -65,7 +65,7 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
         out.print(f"  {escape(run.owner.words(status.zone))}")
     if status.quiet:
         out.print(
-            "  [red]nothing was heard of it for "
+            "  [red]no sign of life for "
             f"{spell((status.now - run.last_sign).total_seconds())}[/]; look at its log"
         )
     if status.holder is not None and status.holder.run_id != run.run_id:
@@ -85,12 +85,12 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
     if run.failure is not None:
         again = ", and Airflow may try again by itself" if run.state == "running" else ""
         out.print(f"\n[red]why it failed[/]{again}")
-        said = Table.grid(padding=(0, 2))
-        said.add_column(no_wrap=True)
-        said.add_column(overflow="fold")
+        fields = Table.grid(padding=(0, 2))
+        fields.add_column(no_wrap=True)
+        fields.add_column(overflow="fold")
         for name, text in as_fields(run.failure).items():
-            said.add_row(f"  {name}", escape(text))
-        out.print(said)
+            fields.add_row(f"  {name}", escape(text))
+        out.print(fields)
 
 
 def _what(step: StepView, now: datetime) -> str:
@@ -100,10 +100,10 @@ def _what(step: StepView, now: datetime) -> str:
         else ""
     )
     if step.progress is not None:
-        said = counted(step.progress, now)
-        return f"{parts}; {said}" if parts else said
+        progress = counted(step.progress, now)
+        return f"{parts}; {progress}" if parts else progress
     earlier = "before an earlier step was run again: " if step.state == "earlier" else ""
-    return earlier + (step.said or parts)
+    return earlier + (step.summary or parts)
 
 
 def _show_rest(status: Status, run: RunView, paths: DeploymentPaths, out: Console) -> None:
@@ -132,21 +132,21 @@ def _show_rest(status: Status, run: RunView, paths: DeploymentPaths, out: Consol
 
 def _forecast_rows(status: Status, paths: DeploymentPaths) -> list[tuple[str, str]]:
     """The newest forecast of a run, and the champion's in its place."""
-    rows, made, instead = [], status.verdict.success, status.verdict.fallback
+    rows, made, fallback = [], status.verdict.success, status.verdict.fallback
     if made is not None:
         age = spell(max((status.now - made.when).total_seconds(), 0))
-        told = (
+        text = (
             f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} "
             f"ago by run {escape(made.run_id)}{again(made)}"
         )
-        rows.append(("forecast", told))
-    if instead is not None:
-        told = (
-            f"[red]forecast {escape(instead['data_state'])}[/], version "
-            f"{instead['forecast_version']}: the data end with {instead['data_until']}; "
-            f"{escape(instead['why'])}. Read {escape(str(paths.home / instead['page']))}"
+        rows.append(("forecast", text))
+    if fallback is not None:
+        text = (
+            f"[red]forecast {escape(fallback['data_state'])}[/], version "
+            f"{fallback['forecast_version']}: the data end with {fallback['data_until']}; "
+            f"{escape(fallback['why'])}. Read {escape(str(paths.home / fallback['page']))}"
         )
-        rows.append(("instead", told))
+        rows.append(("instead", text))
     return rows
 
 

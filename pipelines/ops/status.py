@@ -17,7 +17,7 @@ from pipelines.ops import alerts
 from pipelines.ops.held import waiting_words
 from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
 from pipelines.ops.taken_back import learnt_from_withdrawn
-from pipelines.ops.watch import Verdict, judge
+from pipelines.ops.watch import Verdict, check_lateness
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
 from pipelines.run.lock import holder
@@ -36,7 +36,7 @@ class Status:
             learnt_from_withdrawn}, None if none serves.
         promotion: weeks since the gate last promoted, and why it kept the champion since; None if
             never.
-        open_alerts: names of the conditions that people were told of and that still stand.
+        open_alerts: conditions that people were alerted to and that are not over, in words.
         held: causes of held values that wait for an answer, in words; "" if none does.
         waiting: alerts that a channel has not got yet.
         services: component -> whether it runs; empty if none was started on this machine.
@@ -60,7 +60,7 @@ class Status:
 
     @property
     def quiet(self) -> bool:
-        """A run is held to be at work, but nothing was heard of it for long."""
+        """A run holds the lock, but gave no sign of life for long."""
         return (
             self.run is not None
             and self.run.state == "running"
@@ -100,7 +100,7 @@ def _run_json(run: RunView) -> dict[str, Any]:
             "state": step.state,
             "parts": step.counted,
             "progress": step.progress,
-            "said": step.said,
+            "said": step.summary,
         }
         for step in run.steps
     ]
@@ -128,8 +128,8 @@ def gather(
     """
     chosen = run_id or newest_run(paths)
     seen = view(paths, chosen, now) if chosen else None
-    told = alerts.load(paths) if (paths.artifacts / "alerts" / "state.json").is_file() else None
-    verdict = judge(paths, now)
+    alerted = alerts.load(paths) if (paths.artifacts / "alerts" / "state.json").is_file() else None
+    verdict = check_lateness(paths, now)
     return Status(
         now=now,
         run=seen,
@@ -137,30 +137,30 @@ def gather(
         verdict=verdict,
         champion=champion(paths),
         promotion=since_promotion(paths),
-        open_alerts=open_alerts(told, verdict.late),
+        open_alerts=open_alerts(alerted, verdict.late),
         held=waiting_words(paths),
-        waiting=len(told.pending) if told else 0,
+        waiting=len(alerted.pending) if alerted else 0,
         services=services,
     )
 
 
-def open_alerts(told: alerts.State | None, late_now: bool) -> tuple[str, ...]:
-    """Conditions that people were told of and not yet told to be over, in words."""
-    if told is None:
+def open_alerts(alerted: alerts.State | None, late_now: bool) -> tuple[str, ...]:
+    """Conditions that people were alerted to and do not know to be over, in words."""
+    if alerted is None:
         return ()
-    over = "" if late_now else " (it is not late any more; the next denguard watch tells them so)"
-    late = [f"forecast late: {told.late['why']}{over}"] if told.late else []
-    failed = (
-        [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"]
-        if told.failed
-        else []
-    )
+    over = "" if late_now else " (it is not late any more; the next denguard watch sends that)"
+    late = [f"forecast late: {alerted.late['why']}{over}"] if alerted.late else []
+    failed = []
+    if red := alerted.failed:
+        failed = [f"run {red['run_id']} failed at {red['step']}: {red['cause']}"]
     fallback = []
-    if told.fallback:
-        what, why = told.fallback["data_state"], str(told.fallback["why"])
-        known = told.failed and str(told.failed["cause"]) in why  # it stands before it already
+    if alerted.fallback:
+        what, why = alerted.fallback["data_state"], str(alerted.fallback["why"])
+        known = (
+            alerted.failed and str(alerted.failed["cause"]) in why
+        )  # it stands before it already
         fallback = [
-            f"forecast {what}, up to {told.fallback['data_until']}"
+            f"forecast {what}, up to {alerted.fallback['data_until']}"
             if known
             else f"forecast {what}: {why}"
         ]

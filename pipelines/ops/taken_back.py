@@ -16,20 +16,20 @@ def taken_back(paths: DeploymentPaths, forecast_version: str, drops: set[str] | 
     Args:
         drops: names of the drops that it was made from, None if nobody knows them.
     """
-    said = []
+    reasons = []
     if own := withdrawal(paths, "forecast", forecast_version):
-        said.append(f"the newest forecast, {forecast_version}, was {own.words()}")
-    gone = withdrawn(paths, "drop")
-    said += [
-        f"the newest forecast rests on drop {name}, which was {gone[name].words()}"
-        for name in sorted(gone.keys() & (drops or set()))
+        reasons.append(f"the newest forecast, {forecast_version}, was {own.words()}")
+    records = withdrawn(paths, "drop")
+    reasons += [
+        f"the newest forecast rests on drop {name}, which was {records[name].words()}"
+        for name in sorted(records.keys() & (drops or set()))
     ]
-    return said
+    return reasons
 
 
 def learnt_from_withdrawn(paths: DeploymentPaths, bundle_id: str) -> list[str]:
-    """Words for each withdrawn drop that a bundle was trained on; empty if its records are gone."""
-    if not (gone := withdrawn(paths, "drop")):
+    """Words for each withdrawn drop that a bundle was trained on; empty without its files."""
+    if not (records := withdrawn(paths, "drop")):
         return []
     from pipelines.data.intake import drops_of  # brings pandas, which status starts without
 
@@ -38,4 +38,5 @@ def learnt_from_withdrawn(paths: DeploymentPaths, bundle_id: str) -> list[str]:
         drops = drops_of(paths.artifacts / "datasets" / str(bundle["meta"]["dataset_version"]))
     except (DenguardError, KeyError, TypeError):
         return []
-    return [f"drop {name}, which was {gone[name].words()}" for name in sorted(gone.keys() & drops)]
+    known = sorted(records.keys() & drops)
+    return [f"drop {name}, which was {records[name].words()}" for name in known]

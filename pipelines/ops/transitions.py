@@ -1,4 +1,4 @@
-"""What changed since people were told last: late, failed, recovered, no data, another champion."""
+"""What changed since the last alerts: late, failed, recovered, no data, another champion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError, StoreError
-from pipelines.ops.fallbacks import standing_fallback
+from pipelines.ops.fallbacks import newest_fallback
 from pipelines.ops.held import in_one_alert, looks_high, waiting_causes
 from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.watch import Verdict, oldest_weeks
@@ -21,15 +21,15 @@ Transition = tuple[str, dict[str, Any]]  # kind of an alert, facts for its words
 
 @dataclass
 class State:
-    """What people were told.
+    """What people were alerted to.
 
     Attributes:
         late: facts of the lateness that is open, or None.
         failed: facts of the failure that is open, or None.
-        audit_seq: newest audit entry that was told; None = none yet.
+        audit_seq: newest audit entry that went into an alert; None = none yet.
         fallback: event of the forecast in place of a finished run's that is open, or None.
-        same_week: origin week of which people were told that it was forecast again.
-        held: causes that people were told of and that wait for an answer.
+        same_week: origin week that an alert said was forecast again.
+        held: causes that were in an alert and wait for an answer.
         pending: [{alert, channels that have not got it}].
     """
 
@@ -49,7 +49,7 @@ class State:
 def transitions(
     paths: DeploymentPaths, state: State, verdict: Verdict | None, now: datetime
 ) -> list[Transition]:
-    """Compare, note the new state in `state`, and return what people must be told."""
+    """Compare, note the new state in `state`, and return what people must be alerted to."""
     return [
         *_lateness(state, verdict),
         *_failure(state, _newest(paths, now)),
@@ -61,12 +61,12 @@ def transitions(
 
 
 def _fallback(paths: DeploymentPaths, state: State) -> list[Transition]:
-    made, known = standing_fallback(paths), state.fallback
+    made, known = newest_fallback(paths), state.fallback
     state.fallback = made
     if made is None:
         return [("fallback-over", known)] if known is not None else []
-    told = known is not None and known["forecast_version"] == made["forecast_version"]
-    return [] if told else [("fallback", made)]
+    same = known is not None and known["forecast_version"] == made["forecast_version"]
+    return [] if same else [("fallback", made)]
 
 
 def _held(paths: DeploymentPaths, state: State) -> list[Transition]:
@@ -121,16 +121,16 @@ def _failure(state: State, run: RunView | None) -> list[Transition]:
 
 def _is_refusal(run: RunView) -> bool:
     """The report step turns a run red that made its forecast, but whose champion was refused."""
-    said = run.failure
-    return said is not None and (said.step, said.error) == ("report", "DeployError")
+    failure = run.failure
+    return failure is not None and (failure.step, failure.error) == ("report", "DeployError")
 
 
 def _champion(paths: DeploymentPaths, state: State) -> list[Transition]:
     """The net change: a promotion that was taken back at once is no change of champion."""
     entries = read_trail(paths).entries
-    told = state.audit_seq if state.audit_seq is not None else len(entries) - 1
+    known = state.audit_seq if state.audit_seq is not None else len(entries) - 1
     state.audit_seq = len(entries)
-    new = entries[max(told, 0) :]
+    new = entries[max(known, 0) :]
     if not new or new[0].get("from_version") == new[-1].get("to_version"):
         return []
     return [(f"champion-{new[-1]['action']}", {**new[-1], "from_version": new[0]["from_version"]})]
@@ -140,5 +140,5 @@ def _newest(paths: DeploymentPaths, now: datetime) -> RunView | None:
     try:
         run_id = newest_run(paths)
         return view(paths, run_id, now) if run_id else None
-    except DenguardError:  # a damaged file of a run; the other transitions are told all the same
+    except DenguardError:  # a damaged file of a run; the other transitions are found all the same
         return None

@@ -1,8 +1,8 @@
 """Is this week's forecast late? The one question of a watchdog, answered from files and the clock.
 
 Ways to be late: nothing was produced (the newest finished forecast is older than a cycle and its
-grace), it was made without this week's data, something arrived and no forecast knows it (a drop),
-nobody is champion, or the newest week is old against the clock.
+grace), it was made without this week's data, a drop arrived and no forecast knows it, there
+is no champion, or the newest week is old by the clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import DenguardError, StoreError
-from pipelines.ops.fallbacks import Made, standing_fallback
+from pipelines.ops.fallbacks import Fallback, newest_fallback
 from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.taken_back import taken_back
 from pipelines.registry.audit import read_trail
@@ -28,12 +28,12 @@ from pipelines.words import counted
 
 MAX_AGE_DAYS = 8  # a week, and a day of grace
 CLOCK_TOLERANCE = timedelta(minutes=5)
-_LOOK = "denguard status shows where the cycle stands; start one in Airflow or with denguard run"
+_LOOK = "denguard status shows the state of the cycle; start one in Airflow or with denguard run"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the watchdog says.
+    """What the watchdog found.
 
     Attributes:
         why: reasons why it is late, empty if it is not.
@@ -49,7 +49,7 @@ class Verdict:
     success: LastSuccess | None
     failed: RunView | None
     age: timedelta | None = None
-    fallback: Made | None = None
+    fallback: Fallback | None = None
 
     @property
     def late(self) -> bool:
@@ -83,20 +83,20 @@ class Verdict:
         )
 
 
-def judge(
+def check_lateness(
     paths: DeploymentPaths,
     now: datetime,
     max_age_days: float = MAX_AGE_DAYS,
     max_origin_age_weeks: int | None = None,
 ) -> Verdict:
-    """Judge the newest forecast at a moment.
+    """Whether the newest forecast is late at a moment, and why.
 
     Args:
         now: with its time zone.
         max_age_days: a cycle and its grace; also how long a drop may lie unread.
         max_origin_age_weeks: how old the newest known week may be; None = as the profile says.
     """
-    failed, fallback = _failed(paths, now), standing_fallback(paths)
+    failed, fallback = _failed(paths, now), newest_fallback(paths)
     try:
         made = last_success(paths)
     except StoreError as err:
@@ -140,9 +140,9 @@ def oldest_weeks(paths: DeploymentPaths, made: LastSuccess) -> int | None:
     """How old the newest known week may be, by the profile that made a forecast; None = of
     any age."""
     try:
-        asked: Any = read_json(run_folder(paths, made.run_id) / "run.json")
-        profile = load_profile(str(asked["profile"]))
-    except (DenguardError, KeyError):  # the run's folder or its profile is gone
+        params: Any = read_json(run_folder(paths, made.run_id) / "run.json")
+        profile = load_profile(str(params["profile"]))
+    except (DenguardError, KeyError):  # the run's folder or its profile is not here any more
         return None
     return profile.bulletin.oldest_weeks(profile.data.source)
 
@@ -154,11 +154,11 @@ def again(made: LastSuccess) -> str:
     return f": the same week forecast again, first on {made.same_week_since[:10]}"
 
 
-def _instead(fallback: Made | None) -> list[str]:
+def _instead(fallback: Fallback | None) -> list[str]:
     if fallback is None:
         return []
-    gone = f", and was {fallback['withdrawn']}" if fallback["withdrawn"] else ""
-    return [f"the newest forecast is {fallback['data_state']}{gone}: {fallback['why']}"]
+    note = f", and was {fallback['withdrawn']}" if fallback["withdrawn"] else ""
+    return [f"the newest forecast is {fallback['data_state']}{note}: {fallback['why']}"]
 
 
 def _no_champion(paths: DeploymentPaths) -> list[str]:
@@ -174,11 +174,11 @@ def _unread_drop(
     paths: DeploymentPaths, made: LastSuccess, now: datetime, limit: timedelta
 ) -> str | None:
     """The newest drop, if the forecast does not know it although it had the time to."""
-    gone = withdrawn(paths, "drop")
+    withdrawn_drops = withdrawn(paths, "drop")
     drops = {
         p.name: p
         for p in paths.drops.glob("*")
-        if p.is_dir() and _day(p.name) and p.name not in gone
+        if p.is_dir() and _day(p.name) and p.name not in withdrawn_drops
     }
     known = _known_drops(paths, made.run_id)
     newest = max(drops, default=None)
@@ -212,11 +212,11 @@ def _fix(failed: RunView | None, why: Sequence[str]) -> str:
     """What to do; the cause of a failed run is in it unless the reasons have it already."""
     if failed is None or failed.failure is None:
         return _LOOK
-    said = failed.failure
-    cause = said.cause.rstrip(".")
+    failure = failed.failure
+    cause = failure.cause.rstrip(".")
     if any(cause in reason for reason in why):
-        return said.fix
-    return f"run {failed.run_id} failed at step {said.step}: {cause}; {said.fix}"
+        return failure.fix
+    return f"run {failed.run_id} failed at step {failure.step}: {cause}; {failure.fix}"
 
 
 def _ago(age: timedelta | None) -> str:

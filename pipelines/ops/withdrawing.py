@@ -1,4 +1,4 @@
-"""Taking back: a drop that must not count, a forecast that must not stand; and what rests on them.
+"""Taking back: a drop that must not count, or a forecast that nobody should use.
 
 The record comes first and withdraws; everything after it can be made good by the same command
 again.
@@ -28,7 +28,7 @@ from pipelines.versioning.source import Source, address
 from pipelines.versioning.withdrawals import passed_over, read_marks, write_mark
 
 _DROP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[0-9]{1,2})?")
-_TOLD: tuple[Kind, ...] = (
+_LISTED: tuple[Kind, ...] = (
     "dataset",
     "features",
     "bundle",
@@ -41,10 +41,10 @@ _TOLD: tuple[Kind, ...] = (
 
 @dataclass(frozen=True)
 class TakenBack:
-    """What a person is told.
+    """What a withdrawal means, for a person.
 
     Attributes:
-        record: the withdrawal that stands, which may be an earlier one.
+        record: of the withdrawal, which may be an earlier one.
         earlier: it was withdrawn before this call.
         downstream: label of a kind -> names of what was made from it.
         to_do: what a person should do now, the most urgent first.
@@ -64,7 +64,8 @@ def withdraw_drop(
     Raises:
         DropError: there is no such drop.
         ConfigError: nobody's name, or no reason.
-        StoreError, VersioningError: it is withdrawn here, but a store or remote was not told.
+        StoreError, VersioningError: it is withdrawn here, but a store or remote could not be
+            written.
     """
     earlier = withdrawal(paths, "drop", name) is not None
     record = withdraw(paths, "drop", name, by, reason, "" if earlier else _content(paths, name))
@@ -72,7 +73,7 @@ def withdraw_drop(
     nodes = [node for node in found.nodes() if node.kind != "drop"]
     if held := _versions_with(paths, nodes):
         write_mark(paths, record, held)
-    listed = {LABELS[kind]: tuple(n.id for n in nodes if n.kind == kind) for kind in _TOLD}
+    listed = {LABELS[kind]: tuple(n.id for n in nodes if n.kind == kind) for kind in _LISTED}
     return TakenBack(
         record,
         earlier,
@@ -90,8 +91,8 @@ def withdraw_forecast(paths: DeploymentPaths, wanted: str, by: str, reason: str)
 
     Raises:
         ConfigError: nobody's name, no reason, or `latest`, which means another one afterwards.
-        VersioningError: no or several forecasts fit; or it is withdrawn here and the remote was not
-            told.
+        VersioningError: no or several forecasts fit; or it is withdrawn here, but the remote
+            could not be written.
     """
     if wanted == "latest":
         raise ConfigError(
@@ -165,9 +166,9 @@ def _versions_with(paths: DeploymentPaths, nodes: list[Node]) -> list[str]:
 def _to_do(paths: DeploymentPaths, found: Trace, profile: str) -> list[str]:
     nodes = found.nodes()
     cycle = f"run the weekly cycle without it: denguard run --profile {profile} --run-id NAME"
-    said = []
+    actions = []
     if (owner := holder(paths)) and any(n.kind == "run" and n.id == owner.run_id for n in nodes):
-        said.append(
+        actions.append(
             f"{owner.words()} is at work and has read it: stop it, or withdraw its forecast "
             "afterwards"
         )
@@ -175,25 +176,25 @@ def _to_do(paths: DeploymentPaths, found: Trace, profile: str) -> list[str]:
         n for n in nodes if n.kind == "model_version" and "champion" in n.facts.get("aliases", ())
     ]
     for champion in champions:
-        said.append(
+        actions.append(
             f"the champion, {champion.title}, was trained on it: {cycle}; to have the model "
             "before it meanwhile: denguard rollback --by NAME --reason TEXT"
         )
     newest = _newest_forecast(paths)
     if any(n.kind == "forecast" and n.id == newest for n in nodes):
-        said.append(
+        actions.append(
             f"the newest forecast, {newest}, was made from it: denguard withdraw-forecast "
             f"{newest} --by NAME --reason TEXT, if nobody should use it"
         )
     if not champions and any(FLOW.index(n.kind) >= FLOW.index("dataset") for n in nodes):
-        said.append(cycle)
+        actions.append(cycle)
     day = found.starts[0].partition(":")[2][:10]
     edition = _next_edition(paths, day)
-    said.append(
+    actions.append(
         f"deliver the right data of that day with denguard drop --received {day} --edition "
         f"{edition}"
     )
-    return said
+    return actions
 
 
 def _newest_forecast(paths: DeploymentPaths) -> str | None:

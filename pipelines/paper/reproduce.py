@@ -1,7 +1,7 @@
 """A reproduction in five steps: start, embed, train, measure, report.
 
 Each step reads the protocol's folder and writes into it; done work is found and not repeated, so a
-killed run goes on. The command walks them in one process, the DAG in a task each.
+killed run goes on. The command runs them in one process, the DAG in a task each.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def ask(parameters: Mapping[str, Any], base: Path) -> Request:
     return Request.model_validate(found)
 
 
-def walk(request: Request, paths: DeploymentPaths) -> tuple[Output, Output]:
+def run_all(request: Request, paths: DeploymentPaths) -> tuple[Output, Output]:
     """All five steps in this process, alone in the folder; returns the plan and the report's
     output.
 

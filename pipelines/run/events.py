@@ -2,7 +2,7 @@
 to.
 
 A line is one JSON object with `at` (UTC), `kind`, `run_id` ("" outside a run) and facts of its
-kind. Lines are on the disk before an event counts as said; a line torn by a power cut is passed
+kind. Lines are on the disk before an event counts as written; a line torn by a power cut is passed
 over by readers and closed by the next writer, so that it can never swallow a whole one. Where
 machines share a store, lines on steps also go there (run/exchange.py).
 """

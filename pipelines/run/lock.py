@@ -46,7 +46,7 @@ _held: dict[Path, str] = {}  # locks folder -> run that this process holds by ha
 
 @contextmanager
 def by_airflow() -> Iterator[None]:
-    """Steps called while this holds belong to a run that Airflow walks in many processes."""
+    """Steps called while this holds belong to a run that Airflow runs in many processes."""
     token = _caller.set("airflow")
     try:
         yield
@@ -85,7 +85,7 @@ def hold(paths: DeploymentPaths, run_id: str, wait: bool = False) -> Iterator[No
         wait: wait for another run to end, at most SILENT_AFTER and an hour, instead of refusing.
 
     Raises:
-        BusyError: another run is at work, or another process walks this very run.
+        BusyError: another run is at work, or another process is at this very run.
     """
     mine = _taken(paths, run_id, wait)
     _held[locks_folder(paths)] = run_id

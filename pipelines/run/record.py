@@ -1,9 +1,9 @@
 """A run's folder and the outputs that its steps leave there.
 
 A step reads what earlier steps wrote and leaves one small JSON file, written last and atomically,
-so that a killed run can be walked again and a finished step can be read by anyone. With
-DENGUARD_ARTIFACTS_URI the steps of one run may be walked by different machines: name, path, output
-and finish are where one hands over to the next.
+so that a killed run can be run again and a finished step can be read by anyone. With
+DENGUARD_ARTIFACTS_URI the steps of one run may run on different machines: name, path, output and
+finish are where one hands over to the next.
 """
 
 from __future__ import annotations

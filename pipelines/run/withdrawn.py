@@ -1,4 +1,4 @@
-"""What was taken back: one small record for each withdrawn drop and each withdrawn forecast.
+"""Withdrawals: one small record for each withdrawn drop and each withdrawn forecast.
 
 A drop's record lies beside the drops, data/withdrawn/<name>.json, so that it travels with them; a
 forecast's is artifacts/withdrawn/forecasts/<version>.json. What was withdrawn stays where it is and
@@ -114,14 +114,14 @@ def _holdable(text: str) -> str:
 
 def _read(what: What, path: Path) -> Withdrawn:
     try:
-        said: dict[str, Any] = read_json(path)
+        record: dict[str, Any] = read_json(path)
         return Withdrawn(
             what,
             path.stem,
-            str(said["by"]),
-            str(said["reason"]),
-            str(said["at"]),
-            str(said.get("content_id", "")),
+            str(record["by"]),
+            str(record["reason"]),
+            str(record["at"]),
+            str(record.get("content_id", "")),
         )
     except (StoreError, KeyError):
         return Withdrawn(what, path.stem, "unknown", "the record of it is damaged", "unknown")

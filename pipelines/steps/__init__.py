@@ -7,12 +7,13 @@ steps costs nothing.
 """
 
 from pipelines.steps.cycle import cycle_start
+from pipelines.steps.dataset import ingest, snapshot, start, validate
 from pipelines.steps.embedding import embed_shard, features, plan_embedding
-from pipelines.steps.fallback import at_deadline, fallback, instead_of
-from pipelines.steps.intake import ingest, snapshot, start, validate
-from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
-from pipelines.steps.release import deploy, forecast, register, report
+from pipelines.steps.evaluation import evaluate, gate
+from pipelines.steps.fallback import at_deadline, fallback, fallback_for_run
+from pipelines.steps.publication import deploy, forecast, register, report
 from pipelines.steps.runner import by_name, run_pipeline, sweep
+from pipelines.steps.training import backtest, backtest_years, train
 
 __all__ = [
     "at_deadline",
@@ -24,11 +25,11 @@ __all__ = [
     "embed_shard",
     "evaluate",
     "fallback",
+    "fallback_for_run",
     "features",
     "forecast",
     "gate",
     "ingest",
-    "instead_of",
     "plan_embedding",
     "register",
     "report",

@@ -87,16 +87,16 @@ def make_forecast(
 
 def _not_ahead(folder: Path) -> str:
     """Horizons that no row is forecast at, because the model is not sane there."""
-    gone = _told_withheld(folder)
-    return (
-        f"; nothing is forecast {weeks_ahead(gone)}: no sane model for that serves" if gone else ""
-    )
+    withheld = _withheld_in(folder)
+    if not withheld:
+        return ""
+    return f"; nothing is forecast {weeks_ahead(withheld)}: no sane model for that serves"
 
 
-def _told_withheld(folder: Path) -> list[int]:
-    """What a published forecast says of that."""
-    gone: Any = read_json(folder / "forecast.json").get("horizons_withheld", ())
-    return list(gone)
+def _withheld_in(folder: Path) -> list[int]:
+    """Those of a published forecast."""
+    horizons: Any = read_json(folder / "forecast.json").get("horizons_withheld", ())
+    return list(horizons)
 
 
 def _taken_back(run: Run, version: str) -> str:
@@ -141,8 +141,8 @@ def forecast_of(
     )
     table = with_states(table, usable, examples, states_of(material.dataset))
     without = not_forecast(material.dataset, table)
-    gone = withheld_horizons(bundle, profile)
-    facts = {**(facts or {}), **({"horizons_withheld": gone} if gone else {})}
+    withheld = withheld_horizons(bundle, profile)
+    facts = {**(facts or {}), **({"horizons_withheld": withheld} if withheld else {})}
     return publish_forecast(table, material.artifacts / "forecasts", without, facts), table
 
 
@@ -161,15 +161,15 @@ def names(dataset: Path) -> dict[str, str]:
 
 
 def parents(dataset: Path) -> dict[str, str]:
-    """municipality_code -> what it lies in, of those whose files tell it."""
+    """municipality_code -> what it lies in, of those whose files name it."""
     units = report_inputs.units(dataset)
-    told = units.dropna(subset=["parent"]) if "parent" in units.columns else units.iloc[:0]
-    return {str(row["unit_id"]): str(row["parent"]) for row in told.to_dict("records")}
+    known = units.dropna(subset=["parent"]) if "parent" in units.columns else units.iloc[:0]
+    return {str(row["unit_id"]): str(row["parent"]) for row in known.to_dict("records")}
 
 
 def shapes(profile: Profile, units: Iterable[str]) -> UnitShapes | None:
-    """Shapes of the units, where the place declares some; what is wrong with them validate has
-    told.
+    """Shapes of the units, where the place declares some; what is wrong with them is in the
+    report of `validate`.
     """
     declared = profile.place.boundaries
     if declared is None:
@@ -196,8 +196,8 @@ def not_forecast(dataset: Path, table: pd.DataFrame | None) -> list[str]:
     """
     thresholds = report_inputs.thresholds(dataset)
     units = set(thresholds["unit_id"])
-    told = set(thresholds.loc[thresholds["in_pool"].astype(bool), "unit_id"])
-    return sorted(units - (told if table is None else set(table["municipality_code"])))
+    labelled = set(thresholds.loc[thresholds["in_pool"].astype(bool), "unit_id"])
+    return sorted(units - (labelled if table is None else set(table["municipality_code"])))
 
 
 def gather(run: Run) -> ReportContext:
@@ -232,7 +232,7 @@ def gather(run: Run) -> ReportContext:
         forecast_note=made.note,
         not_forecast=left_out,
         rises_not_forecast=report_inputs.rises_among(dataset, left_out),
-        horizons_withheld=() if folder is None else _told_withheld(run.path(folder)),
+        horizons_withheld=() if folder is None else _withheld_in(run.path(folder)),
         filling=filling(run),
         embedding=report_inputs.embedding(run),
         lineage=report_inputs.lineage(run),

@@ -31,11 +31,11 @@ def champions_backtest(
     """Predictions of one test year by the champion's recipe, with the covariates that it declares.
 
     They are made on this run's rows; where the recipe treats the newest weeks otherwise, on its
-    own, of which those stay that this run has too. None if it cannot be trained on those: the gate
-    says so.
+    own, of which those are kept that this run has too. None if it cannot be trained on those: the
+    gate's decision says so.
 
     Args:
-        recipe: as contest.champion_profile gives it.
+        recipe: as evaluate/gate_inputs.py's champion_profile gives it.
     """
     if recipe.data.maturity == run.profile.data.maturity:
         return backtest_year(_declared(runs_rows, recipe), recipe, heads, year)

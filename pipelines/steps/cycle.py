@@ -22,7 +22,7 @@ def cycle_start(profile: Profile, now: datetime) -> datetime:
     return newest_due(profile.schedule or MAIN_SCHEDULE, profile.place.zone, now)
 
 
-def a_newer_week(
+def has_newer_week(
     paths: DeploymentPaths, run: Run | None, last: LastSuccess, profile: Profile
 ) -> bool:
     """Whether a red run had a drop of a later cycle than the newest that the last forecast knows.
@@ -46,8 +46,8 @@ def covers_published_data(run: Run) -> bool:
     """Whether a weekly run read every drop that stands of those that the last forecast knows.
 
     Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken
-    as unknown now (`data.maturity`). A look back, or a run of last week that is walked again, is no
-    such run.
+    as unknown now (`data.maturity`). A look back, or a run of last week that is run again, is
+    no such run.
     """
     try:
         last = last_success(run.paths)
@@ -69,10 +69,10 @@ def why_red(paths: DeploymentPaths, run_id: str) -> str:
     """What is known of a run's failure."""
     if not run_id:
         return "a person asked for it"
-    said = history(paths, run_id).failure
-    if said is None:
+    failure = history(paths, run_id).failure
+    if failure is None:
         return f"run {run_id} had not finished"
-    return f"run {run_id} failed at step {said.step}: {said.cause}"
+    return f"run {run_id} failed at step {failure.step}: {failure.cause}"
 
 
 def _drop_names(run: Run | None) -> set[str] | None:

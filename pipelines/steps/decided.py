@@ -19,7 +19,7 @@ from pipelines.training.candidates import BUNDLE
 Output = TypeVar("Output", bound=out.StepOutput)
 
 
-def standing_promotion(
+def serving_promotion(
     run: Run, candidates: Mapping[str, out.TrainedCandidate], named: out.NamedVersion | None
 ) -> out.GateOutput | None:
     """The run's own decision that promoted one of these candidates, if that one serves now; or

@@ -1,5 +1,5 @@
 """What every step gets: a first and a last line in the log, progress that others can read, its
-lock, and its beginning and end in writing."""
+lock, and lines on its beginning and end in the event file."""
 
 from __future__ import annotations
 

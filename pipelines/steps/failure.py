@@ -9,7 +9,10 @@ from pipelines.run.outputs import Record
 
 FAILURE = "failure.json"  # of a run's folder: the newest failure that stands, for people
 _READ_LOG = "read the log; correct the cause and run the step again, it goes on where it stopped"
-_DIED = "the step's process ended without a word: out of memory, killed, or the machine went down"
+_DIED = (
+    "the step's process ended without an error message: out of memory, killed, or the machine went "
+    "down"
+)
 _AGAIN = (
     "look at the machine's memory; then run the step again (in Airflow: clear the task), it goes "
     "on where it stopped"
@@ -39,26 +42,26 @@ def cause_of(error: BaseException | str | None) -> dict[str, str]:
             "fix": error.fix or _READ_LOG,
         }
     if isinstance(error, BaseException):
-        said = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
-        return {"error": type(error).__name__, "cause": said, "where": "", "fix": _READ_LOG}
+        message = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
+        return {"error": type(error).__name__, "cause": message, "where": "", "fix": _READ_LOG}
     detail = f" ({error.strip().splitlines()[0][:300]})" if error and error.strip() else ""
     return {"error": "Stopped", "cause": f"{_DIED}{detail}", "where": "", "fix": _AGAIN}
 
 
-def as_fields(said: Failure) -> dict[str, str]:
+def as_fields(failed: Failure) -> dict[str, str]:
     """A failure for people: STEP, CAUSE, WHERE and WHAT TO DO, in logs, pages and on a terminal."""
-    attempt = f", try {said.try_number}" if said.try_number > 1 else ""
+    attempt = f", try {failed.try_number}" if failed.try_number > 1 else ""
     return {
-        "STEP": f"{said.step}{attempt}",
-        "CAUSE": f"{said.cause} [{said.error}]",
-        "WHERE": said.where or f"the run {said.run_id}",
-        "WHAT TO DO": said.fix,
+        "STEP": f"{failed.step}{attempt}",
+        "CAUSE": f"{failed.cause} [{failed.error}]",
+        "WHERE": failed.where or f"the run {failed.run_id}",
+        "WHAT TO DO": failed.fix,
     }
 
 
-def lines(said: Failure) -> list[str]:
-    """The same as short lines; none is cut off."""
-    return [line for name, text in as_fields(said).items() for line in _under(name, text)]
+def lines(failed: Failure) -> list[str]:
+    """The same as short lines; no text is cut off."""
+    return [line for name, text in as_fields(failed).items() for line in _under(name, text)]
 
 
 def _under(name: str, text: str) -> list[str]:

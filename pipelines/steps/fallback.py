@@ -1,7 +1,7 @@
-"""The forecast that there is whatever happened: the champion's, from the last accepted data.
+"""The fallback forecast: the champion's, from the last accepted data, whatever happened to the run.
 
 It takes no lock: it reads versions that never change and publishes one more, so it may be made
-while a run is at work. Killed at any instant it is made again: the same words give the same
+while a run is at work. Killed at any instant it is made again: the same inputs give the same
 version, and only the event, which comes last, says that it is there.
 """
 
@@ -21,7 +21,7 @@ from pipelines.run.events import append_event, note, read_events
 from pipelines.run.outputs import FallbackOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.steps import failure
-from pipelines.steps.cycle import a_newer_week, begun_since, cycle_start, why_red
+from pipelines.steps.cycle import begun_since, cycle_start, has_newer_week, why_red
 from pipelines.steps.last_accepted import (
     Accepted,
     Serving,
@@ -44,14 +44,14 @@ def fallback(
     """Forecast from the last accepted data, unless this week has its forecast already.
 
     Args:
-        why: what happened; empty = what the run says of its failure.
-        run_id: the run that did not end with a forecast, "" if there is none.
+        why: what happened; empty = the cause of the run's failure.
+        run_id: the run that ended without a forecast, "" if there is none.
         profile: whose schedule and horizons; none = the run's, else that of the newest forecast.
         now: with its time zone; none = the clock's.
 
     Raises:
         StoreError: the champion's bundle or the accepted data are not here, or not sound.
-        RegistryError: nobody can say who is champion.
+        RegistryError: it cannot be known which version is champion.
     """
     paths, now = deployment_paths(), now or datetime.now(UTC)
     last = _last(paths)
@@ -94,7 +94,7 @@ def _not_due(
     """Why this week needs no fallback, "" if it does."""
     if last is None:
         return ""
-    if last.when >= since and not a_newer_week(paths, run, last, profile):
+    if last.when >= since and not has_newer_week(paths, run, last, profile):
         return (
             f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which "
             f"began {since.isoformat(timespec='minutes')}"
@@ -119,15 +119,15 @@ def at_deadline(profile: str, now: datetime | None = None) -> FallbackOutput:
     )
 
 
-def instead_of(run_id: str) -> FallbackOutput:
-    """After a red step: the same, and never an error of its own in place of the step's."""
+def fallback_for_run(run_id: str) -> FallbackOutput:
+    """After a red step: the same; its own error is logged, not raised in place of the step's."""
     try:
         made = fallback(run_id=run_id)
     except Exception as err:  # noqa: BLE001 the step's own error is the one that people must see
-        said = failure.cause_of(err)
-        log.error("no forecast could be made from the last accepted data: %s", said["cause"])
-        note(deployment_paths(), "step-failed", run_id, {"step": STEP, **said})
-        return _nothing(said["cause"])
+        facts = failure.cause_of(err)
+        log.error("no forecast could be made from the last accepted data: %s", facts["cause"])
+        note(deployment_paths(), "step-failed", run_id, {"step": STEP, **facts})
+        return _nothing(facts["cause"])
     log.warning("fallback: %s", made.note)
     return made
 
@@ -171,7 +171,7 @@ def _publish(
         forecast=folder.relative_to(paths.home).as_posix(),
         **named,
         data_state=state,
-        note=_said(facts, folder),
+        note=_note(facts, folder),
     )
     if facts["red_run"]:
         write_json(paths.artifacts / "runs" / str(facts["red_run"]) / RECORD, output.to_json())
@@ -187,11 +187,11 @@ def _made_from(serving: Serving, accepted: Accepted) -> Facts:
         "feature_version": accepted.features.name,
         "model_version": serving.version,
         "bundle_id": serving.folder.name,
-        "champion_told_by": serving.told_by,
+        "champion_told_by": serving.named_by,
     }
 
 
-def _said(facts: Mapping[str, Any], folder: Path) -> str:
+def _note(facts: Mapping[str, Any], folder: Path) -> str:
     again = "the same week forecast again, " if facts["same_week_again"] else ""
     return (
         f"forecast version {folder.name}, {facts['data_state']}: {again}the data end with "

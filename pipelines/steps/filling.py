@@ -1,4 +1,4 @@
-"""What a run's report says of weeks that are still being reported, and the delay table it shows.
+"""A report's part on weeks that are still being reported, and the delay table in it.
 
 The table takes minutes. The weekly run makes it only if the profile says `evaluate.delay_table` and
 there is none of this recipe and these test years; `denguard delay-table` makes it at any time.
@@ -21,7 +21,7 @@ from pipelines.errors import DenguardError
 from pipelines.evaluate.delay_table import delay_table_id, last_delay_table, make_delay_table
 from pipelines.run import Run
 from pipelines.run.outputs import SnapshotOutput
-from pipelines.steps.learning import backtest_years
+from pipelines.steps.training import backtest_years
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def delay_table(run: Run, force: bool = False) -> dict[str, Any]:
 def filling(run: Run) -> dict[str, Any]:
     """`maturity`, `nowcast`, `delay_table` and `delay_note` for the report.
 
-    A table that cannot be made is said in the note: it is no reason for a week without a report.
+    If a table cannot be made the note says so: that is no reason for a week without a report.
     """
     dataset = run.path(run.output(SnapshotOutput).dataset)
     about, note = read_json(dataset / "dataset.json"), ""

@@ -1,7 +1,6 @@
-"""What became of a run's steps: one frozen model of it, made of the lines on the run in the event
-file.
+"""State of a run's steps: one frozen model of it, made of the lines on the run in the event file.
 
-Terminal, pages, alerts and Airflow's note ask this. Lines of older versions say less and parts of
+Terminal, pages, alerts and Airflow's note ask this. Lines of older versions hold less and parts of
 older runs have none: steps/older.py makes up for them.
 """
 
@@ -36,10 +35,10 @@ class PartView:
         begun: when it began, if it has not ended since.
         began_at, ended_at: number of its newest start and of its newest good end; -1 if there is
             none.
-        said, documents: what came of it, or why it failed, and title -> path relative to home of
-            what it left.
+        summary, documents: its result, or why it failed, and title -> path relative to home of what
+            it left.
         parts: parts of a later step, by name, of one that plans them.
-        progress: {step, label, done, total, eta_s, at} as it was told last, or None.
+        progress: {step, label, done, total, eta_s, at} of its newest line on that, or None.
         failure: what stands against it, or None.
     """
 
@@ -48,7 +47,7 @@ class PartView:
     begun: datetime | None = None
     began_at: int = -1
     ended_at: int = -1
-    said: str = ""
+    summary: str = ""
     documents: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     progress: dict[str, Any] | None = None
@@ -69,7 +68,7 @@ class RunHistory:
     last_sign: datetime
 
     def part(self, name: str) -> PartView:
-        """One part; if nothing was heard of it, one that has not begun."""
+        """One part; without lines on it, one that has not begun."""
         return self.parts.get(name) or PartView(name)
 
 
@@ -93,8 +92,8 @@ def history(paths: DeploymentPaths, run_id: str) -> RunHistory:
 def begun_runs(paths: DeploymentPaths) -> dict[str, datetime]:
     """Runs that were started and lie here -> when; the one that was started last comes last."""
     folders = [path for path in (paths.artifacts / "runs").glob("[!.]*") if path.is_dir()]
-    told = last_lines(paths, "start", "step-started", *_ENDS)
-    found = {path.name: told.get(path.name) or older.begun(path) for path in folders}
+    starts = last_lines(paths, "start", "step-started", *_ENDS)
+    found = {path.name: starts.get(path.name) or older.begun(path) for path in folders}
     begun = {name: when for name, when in found.items() if when is not None}
     return {name: begun[name][0] for name in sorted(begun, key=lambda name: (begun[name], name))}
 
@@ -102,7 +101,7 @@ def begun_runs(paths: DeploymentPaths) -> dict[str, datetime]:
 def last_lines(
     paths: DeploymentPaths, step: str, *kinds: StepKind
 ) -> dict[str, tuple[datetime, int]]:
-    """Run -> when it was last told something of a step on this machine, and which line it is."""
+    """Run -> time and number of its newest line on a step, as this machine wrote them."""
     lines = enumerate(read_events(paths, *kinds))
     return {e["run_id"]: (_at(e), number) for number, e in lines if e.get("step") == step}
 
@@ -120,14 +119,14 @@ def _after(part: PartView, event: Event, number: int) -> PartView:
             return replace(part, progress={name: event[name] for name in _PROGRESS})
         case "step-failed":
             failure = Failure.parse(event)
-            return replace(part, state="failed", begun=None, said=failure.cause, failure=failure)
+            return replace(part, state="failed", begun=None, summary=failure.cause, failure=failure)
     return replace(
         part,
         state="done",
         begun=None,
         ended_at=number,
         failure=None,
-        said=str(event["said"]),
+        summary=str(event["said"]),
         documents=event.get("documents", part.documents),
         parts=tuple(event.get("parts", part.parts)),
     )

@@ -23,18 +23,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Serving:
-    """The champion as far as it can be had here.
+    """The champion, with what of it is in this home.
 
     Attributes:
         folder: of its bundle, named by its id.
-        told_by: `registry`, or `audit` if the registry does not answer or lost it.
+        named_by: `registry`, or `audit` if the registry does not answer or lost it.
     """
 
     version: str
     folder: Path
     bundle: Bundle
     provisional: bool
-    told_by: str
+    named_by: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def champion(paths: DeploymentPaths, model_name: str) -> Serving | None:
 
     Raises:
         StoreError: its bundle is not here, or not sound.
-        RegistryError: the registry does not answer and the audit never heard of a champion.
+        RegistryError: the registry does not answer and the audit has no champion.
     """
     from pipelines.fusion.bundle import load_verified_bundle
     from pipelines.registry import audit
@@ -92,8 +92,8 @@ def newest_accepted(
     from pipelines.data.sync import fetch_accepted
 
     fetch_accepted(paths)
-    newest, gone = accepted_version(paths), withdrawn(paths, "drop")
-    drops = {name: sha for name, sha in accepted_drops(paths).items() if name not in gone}
+    newest, not_read = accepted_version(paths), withdrawn(paths, "drop")
+    drops = {name: sha for name, sha in accepted_drops(paths).items() if name not in not_read}
     found = []
     for features in _features(paths, run_ids):
         one = _described(paths, features)
@@ -189,7 +189,7 @@ def _features(paths: DeploymentPaths, run_ids: list[str]) -> Iterator[Path]:
 
 
 def _described(paths: DeploymentPaths, features: Path) -> Accepted | None:
-    """None for a folder without its description, or whose dataset version is gone."""
+    """None for a folder without its description, or whose dataset version is not here."""
     try:
         about: dict[str, Any] = read_json(features / "features.json")
         dataset = paths.artifacts / "datasets" / str(about["dataset_version"])

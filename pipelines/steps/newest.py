@@ -49,13 +49,13 @@ def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
 
 
 def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutput:
-    """Who serves, with the drops that it was trained on and that were taken back since, where any
+    """Who serves, with the drops that it was trained on and that were withdrawn since, where any
     was.
 
     Not for a look back or a run of last week: what these know is older for other reasons as well.
     """
-    champion, gone = now.champion, withdrawn(run.paths, "drop")
-    if champion is None or not gone or run.params.as_of:
+    champion, drops = now.champion, withdrawn(run.paths, "drop").keys()
+    if champion is None or not drops or run.params.as_of:
         return now
     folder = run.paths.artifacts / "datasets" / champion.dataset_version
     try:
@@ -64,7 +64,7 @@ def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutpu
         log.warning("nobody can say which drops the champion was trained on: %s", err)
         return now
     theirs, own = {str(d["received_date"]) for d in made_of}, run.output(out.IngestOutput).dates
-    if not (back := theirs & gone.keys()) or not theirs - back <= own:
+    if not (back := theirs & drops) or not theirs - back <= own:
         return now
     known = champion.model_copy(update={"withdrawn_drops": tuple(sorted(back))})
     return now.model_copy(update={"champion": known})
@@ -73,13 +73,13 @@ def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutpu
 def published(run: Run) -> list[Path]:
     """Forecasts that runs of this profile published, oldest first; those of this very run left out,
     and those that were withdrawn."""
-    gone = withdrawn(run.paths, "forecast").keys()
-    told = last_lines(run.paths, "forecast", "step-done")
+    not_read = withdrawn(run.paths, "forecast").keys()
+    ends = last_lines(run.paths, "forecast", "step-done")
     found = []
     for folder in (run.paths.artifacts / "runs").glob("*"):
         path = _made(run, folder)
-        if path is not None and path.name not in gone:
-            found.append((told.get(folder.name) or written(folder / "forecast.json"), path))
+        if path is not None and path.name not in not_read:
+            found.append((ends.get(folder.name) or written(folder / "forecast.json"), path))
     return [path for _, path in sorted(found)]
 
 

@@ -1,6 +1,6 @@
-"""What files tell of a run whose steps left no lines, or lines that say less: older versions.
+"""Lines for runs of older versions, whose steps wrote none or shorter ones, made from files.
 
-The first version wrote no event file; until 0.1.0 a line told how a step ended and no more.
+The first version wrote no event file; until 0.1.0 a line held how a step ended and no more.
 Nothing is known then of when a step ended, of progress and of failures but the newest.
 """
 
@@ -21,19 +21,19 @@ _NUMBER = re.compile(r"_\d+$")  # of a shard or year
 
 def lines(folder: Path, known: Sequence[Event]) -> Iterator[Event]:
     """Lines that steps of an older version would have left, from outputs and `failure.json`: they
-    come before all that there are, and what those tell of a step counts.
+    come before all that there are, and what those hold of a step counts.
 
     Args:
-        known: the lines that there are; what they tell is not asked of files.
+        known: the lines that there are; a step that they cover is not read from files.
 
     Raises:
         StoreError: a file is damaged.
     """
-    told = {e["step"] for e in known if e["kind"] == "step-started" or "documents" in e}
+    covered = {e["step"] for e in known if e["kind"] == "step-started" or "documents" in e}
     for path in sorted(folder.glob("*.json")):
         part = _part_of(path.stem)
         step = _NUMBER.sub("", part)
-        if part in told or not summary.is_of_a_step(step):
+        if part in covered or not summary.is_of_a_step(step):
             continue
         output = summary.read(step, read_json(path))
         yield {"kind": "step-done", "step": part, **summary.end_facts(folder.name, output)}

@@ -1,6 +1,6 @@
-"""How a step begins and ends, in writing: the one place that writes its lines of the event file.
+"""How a step began and ended: the one place that writes its lines of the event file.
 
-`failure.json` of the run's folder repeats the newest failure that stands, for people who look
+`failure.json` of the run's folder repeats the newest failure that is not over, for people who look
 there; nothing but older versions' runs is read from it.
 """
 
@@ -43,7 +43,7 @@ def fail(
     """A part failed.
 
     Args:
-        error: the exception; or what is known of a process that died, None if nothing is.
+        error: the exception; or what is known of a process that died, None if nothing is known.
         map_index: number of the mapped task, -1 if the step is not mapped.
     """
     failed = Failure(
@@ -61,6 +61,6 @@ def fail(
 def failed_already(
     paths: DeploymentPaths, run_id: str, part: str, try_number: int
 ) -> Failure | None:
-    """What was put in writing of this try's failure, or None."""
+    """The failure that was recorded for this try, or None."""
     known = history(paths, run_id).part(part).failure
     return known if known is not None and known.try_number == try_number else None

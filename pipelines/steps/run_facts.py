@@ -1,4 +1,4 @@
-"""What an MLflow run says of a weekly run: hyper-parameters as params, ids and hashes as tags."""
+"""What an MLflow run holds of a weekly run: hyper-parameters as params, ids and hashes as tags."""
 
 from __future__ import annotations
 

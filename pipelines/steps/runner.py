@@ -9,10 +9,11 @@ from typing import Any
 from pipelines.errors import ConfigError
 from pipelines.run import open_run
 from pipelines.run.outputs import FeaturesOutput, PlanOutput, Record
+from pipelines.steps.dataset import ingest, snapshot, validate
 from pipelines.steps.embedding import embed_shard, features, plan_embedding
-from pipelines.steps.intake import ingest, snapshot, validate
-from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
-from pipelines.steps.release import deploy, forecast, register, report
+from pipelines.steps.evaluation import evaluate, gate
+from pipelines.steps.publication import deploy, forecast, register, report
+from pipelines.steps.training import backtest, backtest_years, train
 
 log = logging.getLogger(__name__)
 Step = Callable[[str], Record]

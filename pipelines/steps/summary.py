@@ -1,4 +1,4 @@
-"""What came of a step, in a sentence, and which documents it left: for logs and for people's pages.
+"""The result of a step in a sentence, and which documents it left: for logs and for people's pages.
 
 Read from the step's own output, artifacts/runs/<run>/<step>.json.
 """
@@ -105,7 +105,7 @@ def artifacts_of(run_id: str, output: object) -> dict[str, str]:
 
 
 def end_facts(run_id: str, output: object) -> dict[str, Any]:
-    """What the event file says of a step that is done: `said`, `documents`, and of a step that
+    """Facts of the line on a step that is done: `said`, `documents`, and of a step that
     plans others the names of their `parts`."""
     parts = _parts(output)
     more = {"parts": parts} if parts else {}
@@ -130,7 +130,7 @@ def _parts(output: object) -> list[str]:
 
 
 def _listed_years(params: RunParams) -> Sequence[int]:
-    """Of a profile that lists them; none of one that is gone by now."""
+    """Of a profile that lists them; none of one that is not here any more."""
     try:
         wanted = load_profile(params.profile).evaluate.test_years
     except DenguardError:

@@ -28,11 +28,11 @@ def check_unit_codes(
     assert codes, "give codes that the system knows"
     system = CodesConfig(kind=kind, **settings).system
     again = CodesConfig(kind=kind, **settings).system
-    for what, said in (("name", system.name), ("shape", system.shape)):
-        assert said.strip() and said.isprintable(), f"`{what}` is no text that people can read"
+    for what, text in (("name", system.name), ("shape", system.shape)):
+        assert text.strip() and text.isprintable(), f"`{what}` is no text that people can read"
     for code in codes:
         made = _checked(system, code)
-        assert made is not None, f"{code!r} is said to be no code"
+        assert made is not None, f"{code!r} cannot be read as a code"
         assert again.normalise(code) == made, f"{code!r} is written in two ways by two objects"
         for around in _AROUND:
             spaced = around.format(code)

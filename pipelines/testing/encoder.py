@@ -63,7 +63,7 @@ def _check_module(module: EncoderModule) -> None:
 def _check_spec(
     module: EncoderModule, spec: EncoderSpec, config: EncoderConfig, weights: Weights
 ) -> None:
-    said = (
+    in_spec = (
         spec.encoder,
         spec.modality,
         spec.weights_sha256,
@@ -79,7 +79,7 @@ def _check_spec(
         config.threads,
         module.CODE_ID,
     )
-    assert said == meant, f"the spec says {said}, and profile, weights and module say {meant}"
+    assert in_spec == meant, f"the spec says {in_spec}, and profile, weights and module say {meant}"
     assert module.describe(config, weights) == spec, "`describe` says other things when asked again"
     others = {
         "weights": module.describe(config, replace(weights, sha256="0" * 64)),

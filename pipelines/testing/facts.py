@@ -81,8 +81,8 @@ def check_frames(read: Frames, codes: UnitCodes, last_week: int, what: str) -> N
             f"{what}: the issue {issue.code!r} does not say what was found and what to do"
         )
     if len(read.refused):
-        said = (read.refused[["code", "detail", "fix"]].astype(str) != "").all(axis=None)
-        assert said, f"{what}: a refused record does not say its code, detail and fix"
+        explained = (read.refused[["code", "detail", "fix"]].astype(str) != "").all(axis=None)
+        assert explained, f"{what}: a refused record does not say its code, detail and fix"
     _check_rows(read, what)
     if len(read.cells):
         _check_cells(read, codes, what)
@@ -139,17 +139,17 @@ def check_facts(read: Frames, facts: Sequence[Fact], calendar: Calendar, what: s
             & (read.cells["kind"].astype(object) == fact.kind)
         ]
         found = cells[cells["when"] == _when(fact, calendar)]
-        told = f"{what}: {fact.kind} of {fact.unit_id} at {fact.when}"
-        assert len(found), f"{told} is not read"
+        fact_name = f"{what}: {fact.kind} of {fact.unit_id} at {fact.when}"
+        assert len(found), f"{fact_name} is not read"
         cell = found.iloc[0]
         assert np.isclose(float(cell["number"]), fact.number, rtol=0, atol=1e-9), (
-            f"{told} is read as {cell['number']:g}, and the file says {fact.number:g}"
+            f"{fact_name} is read as {cell['number']:g}, and the file says {fact.number:g}"
         )
         assert int(cell["row"]) == fact.row, (
-            f"{told} is said to stand in row {cell['row']}; it stands in row {fact.row}"
+            f"{fact_name} is reported in row {cell['row']}; the file has it in row {fact.row}"
         )
         assert fact.file in ("", str(cell["file"])), (
-            f"{told} is said to stand in {cell['file']}; it stands in {fact.file}"
+            f"{fact_name} is reported in {cell['file']}; it is in {fact.file}"
         )
 
 
@@ -198,11 +198,11 @@ def check_private(read: Frames, private: Iterable[str], what: str) -> None:
         read.refused,
         *(m for m in read.more if isinstance(m, pd.DataFrame)),
     )
-    said = "\x1f".join(
+    texts = "\x1f".join(
         [*("\x1f".join(f.astype(str).to_numpy().ravel()) for f in frames), *map(str, read.issues)]
     )
     for text in private:
-        assert text not in said, (
+        assert text not in texts, (
             f"{what}: {text!r} leaves, and it is a person's or in no declared column"
         )
 

@@ -173,13 +173,13 @@ def test_zeros_of_a_code_out_of_use_are_no_duplicates():
 
 
 def test_persons_of_the_year_of_a_merger_are_summed_where_each_part_tells_them():
-    told = drop(1, ("A", 1, "30"), ("B", 1, "40"), ("A", 2, "50"), ("A", 3, "90"))
+    received = drop(1, ("A", 1, "30"), ("B", 1, "40"), ("A", 2, "50"), ("A", 3, "90"))
     years = [2017, 2017, 2018, 2019]
-    cells = told.cells.assign(
+    cells = received.cells.assign(
         kind="population", when=years, clean=[f"population_{y}" for y in years]
     )
     made = changes(("A", "A", "2018-w20"), ("B", "A"))
-    (apart,) = fold(made, replace(told, cells=cells))
+    (apart,) = fold(made, replace(received, cells=cells))
     assert dict(zip(apart.cells["when"], apart.cells["value"], strict=True)) == {
         2017: "70",
         2018: "50",
@@ -189,7 +189,7 @@ def test_persons_of_the_year_of_a_merger_are_summed_where_each_part_tells_them()
         when=[2018, 2018, 2017, 2019],
         clean=["population_2018"] * 2 + ["population_2017", "population_2019"],
     )
-    (together,) = fold(made, replace(told, cells=both))
+    (together,) = fold(made, replace(received, cells=both))
     assert dict(zip(together.cells["when"], together.cells["value"], strict=True)) == {
         2018: "70",
         2019: "90",

@@ -44,9 +44,9 @@ def profile(folder: Path, csv: str | None, **codes: Any) -> Path:
     if csv is not None:
         (folder / "changes.csv").write_text(csv, encoding="utf-8")
     path = folder / "place.yaml"
-    said = "".join(f", {k}: {v}" for k, v in codes.items())
+    options = "".join(f", {k}: {v}" for k, v in codes.items())
     path.write_text(
-        f"profile: place\nplace: {{codes: {{changes: changes.csv{said}}}}}\ndata: {{inputs: "
+        f"profile: place\nplace: {{codes: {{changes: changes.csv{options}}}}}\ndata: {{inputs: "
         "[{file: cases.csv}]}\n"
     )
     return path

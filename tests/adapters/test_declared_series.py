@@ -25,7 +25,7 @@ from pipelines.weeks import CDC
 WEEKLY = {"unit": "unit", "year": "year", "week": "week", "cases": "cases", "humidity_pct": "rh"}
 
 
-def told(reading: Reading, kind: str = "weekly") -> dict[tuple[str, str, str], float]:
+def values_of(reading: Reading, kind: str = "weekly") -> dict[tuple[str, str, str], float]:
     """(unit, declared name, week or month) -> value."""
     cells = reading.cells[reading.cells["kind"] == kind]
     label = CDC.week_label if kind == "weekly" else month_label
@@ -40,7 +40,7 @@ def told(reading: Reading, kind: str = "weekly") -> dict[tuple[str, str, str], f
 def test_a_column_that_series_names_is_read_by_week(tmp_path: Path) -> None:
     content = "unit,year,week,cases,rh\nA,2018,5,3,80.5\nA,2018,6,4,\nB,2018,5,0,70\n"
     reading = read(tmp_path, content, columns=WEEKLY, series=("humidity_pct",))
-    assert told(reading) == {
+    assert values_of(reading) == {
         ("A", "humidity_pct", "2018-w05"): 80.5,
         ("B", "humidity_pct", "2018-w05"): 70,
     }
@@ -63,9 +63,9 @@ def test_days_become_the_mean_of_weeks_of_which_four_are_there(tmp_path: Path) -
     content = "unit,date,rh\n" + "".join(f"A,2018-01-{d:02d},{d}\n" for d in days)
     columns = {"unit": "unit", "date": "date", "humidity_pct": "rh"}
     reading = read(tmp_path, content, adapter="series", table="climate", columns=columns)
-    assert told(reading) == {("A", "humidity_pct", "2018-w02"): 10}
+    assert values_of(reading) == {("A", "humidity_pct", "2018-w02"): 10}
     added = read(tmp_path, content, adapter="series", table="climate", columns=columns, how="sum")
-    assert told(added) == {("A", "humidity_pct", "2018-w02"): 70}
+    assert values_of(added) == {("A", "humidity_pct", "2018-w02"): 70}
 
 
 def test_months_stay_months_beside_rain(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_months_stay_months_beside_rain(tmp_path: Path) -> None:
         "mosquito_index": "index",
     }
     reading = read(tmp_path, content, adapter="series", table="climate", columns=columns)
-    assert told(reading, "monthly") == {
+    assert values_of(reading, "monthly") == {
         ("A", "mosquito_index", "2018-01"): 0.5,
         ("A", "mosquito_index", "2018-02"): -0.25,
     }
@@ -89,8 +89,8 @@ def test_a_week_that_could_not_be_had_yet_is_left_out(tmp_path: Path) -> None:
     content = "unit,year,week,rh\nA,2026,44,1\nA,2026,45,2\n"
     columns = {"unit": "unit", "year": "year", "week": "week", "humidity_pct": "rh"}
     how = {"adapter": "series", "table": "climate", "columns": columns}
-    assert len(told(read(tmp_path, content, **how))) == 2  # received on 2026-11-16
-    assert list(told(read(tmp_path, content, **how, latency_days=3))) == [
+    assert len(values_of(read(tmp_path, content, **how))) == 2  # received on 2026-11-16
+    assert list(values_of(read(tmp_path, content, **how, latency_days=3))) == [
         ("A", "humidity_pct", "2026-w44")
     ]
 
@@ -99,7 +99,7 @@ def test_a_text_in_a_series_is_refused_and_the_count_beside_it_used(tmp_path: Pa
     content = "unit,year,week,cases,rh\nA,2018,5,3,wet\nA,2018,6,4,80\n"
     reading = read(tmp_path, content, columns=WEEKLY, series=("humidity_pct",))
     assert refusals(reading) == [(2, "text-in-number")]
-    assert len(told(reading)) == 1 and (reading.cells["kind"] == "week").sum() == 2
+    assert len(values_of(reading)) == 1 and (reading.cells["kind"] == "week").sum() == 2
 
 
 def test_a_place_may_have_rain_alone_or_temperature_alone_or_neither(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_a_series_of_the_whole_place_is_given_to_every_unit_with_cases(tmp_path:
     assert series["unit_id"].tolist() == ["A", "B", "C"] and set(series["value"]) == {0.7}
     assert {str(day) for day in series["available_date"]} == {"2018-02-10"}
     assert result.tables.units["unit_id"].tolist() == ["A", "B", "C"]
-    gone = [i.message for i in result.issues if i.code == "municipalities-gone"]
-    assert len(gone) == 1 and "A, B" in gone[0]  # the index names no unit of its own
+    messages = [i.message for i in result.issues if i.code == "municipalities-gone"]
+    assert len(messages) == 1 and "A, B" in messages[0]  # the index names no unit of its own
 
 
 def test_every_unit_is_no_answer_for_cases(tmp_path: Path) -> None:

@@ -220,9 +220,9 @@ def test_a_drop_read_without_its_profile_is_not_to_be_removed(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     ministry.drop(ministry.given(cases_csv=TABLE))
     ministry.context = context_of(load_profile("sample"))
-    told = the(ministry.validate().issues, "missing-table")
-    assert "but cases.csv: another profile reads it" in told.message
-    assert "--profile NAME" in told.fix and "remove" not in told.fix
+    issue = the(ministry.validate().issues, "missing-table")
+    assert "but cases.csv: another profile reads it" in issue.message
+    assert "--profile NAME" in issue.fix and "remove" not in issue.fix
 
 
 @pytest.mark.parametrize("other", ["unit", "year", "week"])

@@ -25,7 +25,7 @@ EXAMPLES = re.findall(
 )
 
 
-def said(reading: Reading, calendar: Calendar) -> dict[str, str]:
+def read_from(reading: Reading, calendar: Calendar) -> dict[str, str]:
     """Cells as the page writes them."""
     out = {}
     for cell in reading.cells.itertuples():
@@ -45,7 +45,7 @@ def test_an_example_reads_what_the_page_says(tmp_path, name, iso, profile, conte
     calendar = ISO if iso else CDC
     reading = read(tmp_path, content, calendar=calendar, **entry)
     expected = dict(part.rsplit(" = ", 1) for part in re.findall(r"`([^`]+)`", reads))
-    assert said(reading, calendar) == expected
+    assert read_from(reading, calendar) == expected
     assert not [i for i in reading.issues if i.level in (Level.ERROR, Level.CRITICAL)]
     assert [code for _, code in refusals(reading)] == (["no-unit"] if name == "line_list" else [])
 

@@ -68,8 +68,8 @@ def test_a_place_written_otherwise_in_another_file_or_drop_is_told(tmp_path):
 def test_a_unit_of_the_accepted_version_is_compared_with_a_lone_drop(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     ministry.drop(ministry.given(cases_csv=named("Bogota", "5002")))
-    told = odd_units([ministry.raw()], ["Bogotá", "05002"])
-    assert [(i.code, i.place) for i in told] == [
+    issues = odd_units([ministry.raw()], ["Bogotá", "05002"])
+    assert [(i.code, i.place) for i in issues] == [
         ("units-alike", "2018-12-04/cases.csv row 2"),
         ("zeros-lost", "2018-12-04/cases.csv row 42"),
     ]
@@ -117,9 +117,9 @@ def test_a_code_that_only_looks_like_one_is_a_code(tmp_path, code):
 
 def test_newest_weeks_that_are_there_and_empty_are_told(tmp_path):
     empty = "".join(f"{u},2018,{w},\n" for u in "AB" for w in (41, 42, 43))
-    (told,) = found(tmp_path, "newest-weeks-empty", {"cases_csv": TABLE + empty})
-    assert told.message == "3 weeks are there without any count; the newest week is 2018-w40"
-    assert told.place == "2018-12-04/cases.csv row 82" and told.period == "2018-w41..2018-w43"
+    (issue,) = found(tmp_path, "newest-weeks-empty", {"cases_csv": TABLE + empty})
+    assert issue.message == "3 weeks are there without any count; the newest week is 2018-w40"
+    assert issue.place == "2018-12-04/cases.csv row 82" and issue.period == "2018-w41..2018-w43"
     one = TABLE + "A,2018,41,\nB,2018,41,3\n"
     other = tmp_path / "other"
     other.mkdir()
@@ -146,5 +146,5 @@ def test_a_drop_checked_alone_names_units_of_the_accepted_version_that_it_lacks(
     ministry.drop(ministry.given(cases_csv="unit,year,week,cases\nA,2018,41,2\n"), "2018-12-11")
     scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
     result = validate_drops([ministry.raw()], scenes, ministry.context, accepted, tmp_path / "out")
-    (gone,) = [i for i in result.issues if i.code == "municipalities-gone"]
-    assert gone.message.endswith(": B") and gone.place == "2018-12-11/cases.csv"
+    (issue,) = [i for i in result.issues if i.code == "municipalities-gone"]
+    assert issue.message.endswith(": B") and issue.place == "2018-12-11/cases.csv"

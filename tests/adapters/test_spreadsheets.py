@@ -59,11 +59,11 @@ def test_a_cell_is_refused_for_one_reason_with_each_way_out(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     table = TABLE.replace("A,2018,7,2", "A,2018,7,1.234").replace("A,2018,8,3", 'A,2018,8,"1,234"')
     ministry.drop(ministry.given(cases_csv=table))
-    told = {i.code: i for i in ministry.validate().issues}
-    assert sorted(told) == ["text-in-number", "thousands-separator"]
-    assert "declare `decimal: ','`" in told["thousands-separator"].fix
-    assert "without thousands separators" in told["text-in-number"].fix
-    assert told["text-in-number"].place == "2018-12-04/cases.csv row 9, column 'cases' (A)"
+    issues = {i.code: i for i in ministry.validate().issues}
+    assert sorted(issues) == ["text-in-number", "thousands-separator"]
+    assert "declare `decimal: ','`" in issues["thousands-separator"].fix
+    assert "without thousands separators" in issues["text-in-number"].fix
+    assert issues["text-in-number"].place == "2018-12-04/cases.csv row 9, column 'cases' (A)"
 
 
 def test_a_day_of_a_workbook_is_the_day_that_it_shows(tmp_path):

@@ -74,9 +74,9 @@ def test_the_page_names_every_room() -> None:
 def test_the_page_gives_a_reason_for_each_floor_in_the_order_of_the_contract() -> None:
     layers = next(c["layers"] for c in CONTRACTS if c["type"] == "layers")
     contract = [set(re.findall(r"pipelines\.(\w+)", floor)) for floor in layers]
-    told = [(set(code_of(row[0])), row[1]) for row in rows_below("What may import what")]
-    assert [names for names, _ in told[: len(contract)]] == contract
-    assert all(reason.strip() for _, reason in told)
+    listed = [(set(code_of(row[0])), row[1]) for row in rows_below("What may import what")]
+    assert [names for names, _ in listed[: len(contract)]] == contract
+    assert all(reason.strip() for _, reason in listed)
 
 
 def test_the_page_gives_a_reason_for_each_further_contract() -> None:

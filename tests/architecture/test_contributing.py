@@ -143,8 +143,8 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
     alone = ~(rows.image.mask | rows.text.mask)
     assert np.array_equal(model.logit(rows)[alone], model.forecaster.linear.logit(rows)[alone])
 
-    said = {"horizons_weeks": (4,), "decision_thresholds": {4: model.decision_threshold}}
-    bundle = make_bundle(rows, "early", head="gated", **said)
+    meta = {"horizons_weeks": (4,), "decision_thresholds": {4: model.decision_threshold}}
+    bundle = make_bundle(rows, "early", head="gated", **meta)
     write_bundle(bundle.__class__(bundle.meta, {4: model}, bundle.golden), tmp_path / "bundle")
     again = load_bundle(tmp_path / "bundle").models[4]
     assert np.array_equal(predict_proba(again, rows), predict_proba(model, rows))
@@ -178,8 +178,8 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     assert model.forecaster.columns == ("log1p_cases_lag00", "log1p_cases_lag01", "threshold_cases")
     assert profile.recipe("recent")["settings"] == {"weeks": 2}
 
-    said = {"horizons_weeks": (4,), "decision_thresholds": {4: model.decision_threshold}}
-    bundle = make_bundle(rows, head="recent", **said)
+    meta = {"horizons_weeks": (4,), "decision_thresholds": {4: model.decision_threshold}}
+    bundle = make_bundle(rows, head="recent", **meta)
     write_bundle(bundle.__class__(bundle.meta, {4: model}), tmp_path / "bundle")
     again = load_verified_bundle(tmp_path / "bundle").models[4]
     assert np.array_equal(again.probability(rows), model.probability(rows))

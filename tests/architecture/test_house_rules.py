@@ -60,8 +60,8 @@ def _unpickles(tree: ast.Module) -> Iterator[int]:
         if isinstance(node, ast.Import) and {a.name for a in node.names} & PICKLING:
             yield node.lineno
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-            told = {k.arg: ast.unparse(k.value) for k in node.keywords}
-            if told.get("weights_only") != "True":
+            arguments = {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if arguments.get("weights_only") != "True":
                 yield node.lineno
 
 

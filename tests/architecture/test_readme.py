@@ -34,7 +34,7 @@ def test_its_example_prediction_is_a_valid_request() -> None:
 
 
 def test_every_command_it_shows_is_one_of_the_program() -> None:
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", "--help"],
         capture_output=True,
         text=True,
@@ -42,4 +42,4 @@ def test_every_command_it_shows_is_one_of_the_program() -> None:
     ).stdout
     named = set(re.findall(r"denguard ([a-z-]+) -", README))
     assert {"drop", "run"} <= named
-    assert all(re.search(rf"\b{command}\b", said) for command in named)
+    assert all(re.search(rf"\b{command}\b", output) for command in named)

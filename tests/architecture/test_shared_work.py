@@ -31,10 +31,10 @@ def test_the_tests_of_one_file_run_in_one_process() -> None:
         "no:cacheprovider",
         *FILES,
     ]
-    said = subprocess.run(
+    output = subprocess.run(
         command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=240
     ).stdout
     processes = defaultdict(set)
-    for process, file in re.findall(r"\[(gw\d)\].* PASSED (\S+?)::", said):
+    for process, file in re.findall(r"\[(gw\d)\].* PASSED (\S+?)::", output):
         processes[file].add(process)
-    assert {file: len(of) for file, of in processes.items()} == dict.fromkeys(FILES, 1), said
+    assert {file: len(of) for file, of in processes.items()} == dict.fromkeys(FILES, 1), output

@@ -68,10 +68,10 @@ def requirements(extra: str | None) -> Iterator[Requirement]:
     texts = (
         project()["dependencies"] if extra is None else project()["optional-dependencies"][extra]
     )
-    for asked in map(Requirement, texts):
-        if asked.name != "denguard":
-            yield asked
-        for inner in sorted(asked.extras) if asked.name == "denguard" else ():
+    for required in map(Requirement, texts):
+        if required.name != "denguard":
+            yield required
+        for inner in sorted(required.extras) if required.name == "denguard" else ():
             yield from requirements(inner)
 
 
@@ -95,10 +95,12 @@ def test_every_extra_is_known_here() -> None:
 
 @pytest.mark.parametrize("extra", [None, *EXTRAS])
 def test_the_lock_satisfies_what_is_asked_for(extra: str | None) -> None:
-    asked = list(requirements(extra))
-    unlocked = [str(r) for r in asked if canonicalize_name(r.name) not in locked()]
+    required = list(requirements(extra))
+    unlocked = [str(r) for r in required if canonicalize_name(r.name) not in locked()]
     assert unlocked == [], "make lock"
-    wrong = [str(r) for r in asked if not r.specifier.contains(locked()[canonicalize_name(r.name)])]
+    wrong = [
+        str(r) for r in required if not r.specifier.contains(locked()[canonicalize_name(r.name)])
+    ]
     assert wrong == [], "make lock"
 
 
@@ -136,10 +138,10 @@ def test_the_lines_of_an_extra_are_all_that_it_needs(extra: str) -> None:
 
 def needs_of(found: Distribution) -> set[str]:
     """What an installed distribution needs here, without extras of its own."""
-    asked = [Requirement(text) for text in found.requires or []]
+    required = [Requirement(text) for text in found.requires or []]
     return {
         canonicalize_name(r.name)
-        for r in asked
+        for r in required
         if r.marker is None or r.marker.evaluate({"extra": ""})
     }
 

@@ -41,10 +41,10 @@ def test_a_mistake_is_answered_with_what_to_do(
     monkeypatch.setattr("sys.argv", ["denguard", *arguments.split()])
     with pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr().err
-    assert ended.value.code == 2, said
-    assert WRONG[arguments] in said
-    assert "Traceback" not in said
+    error = capsys.readouterr().err
+    assert ended.value.code == 2, error
+    assert WRONG[arguments] in error
+    assert "Traceback" not in error
     assert not any((home / "data").glob("drops/[0-9]*"))
 
 

@@ -32,8 +32,8 @@ def test_texts_of_others_are_printed_without_control_characters(
 ) -> None:
     room.say(LOUD)
     room.ask_aloud(LOUD)
-    said = capsys.readouterr()
-    assert quiet(said.out) and quiet(said.err) and "\\x1b[2J" in said.out
+    output = capsys.readouterr()
+    assert quiet(output.out) and quiet(output.err) and "\\x1b[2J" in output.out
 
 
 def test_letters_line_ends_and_wide_spaces_are_printed_as_they_are(

@@ -21,7 +21,7 @@ from pipelines.registry.audit import append, audit_file
 from pipelines.storage import write_json
 
 
-def _say(*arguments: str) -> Result:
+def _run(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
@@ -54,7 +54,7 @@ def decided(home: Path) -> Path:
 
 
 def test_decisions_come_newest_first_one_line_each(decided: Path) -> None:
-    lines = _say("decisions").output.splitlines()
+    lines = _run("decisions").output.splitlines()
     assert lines[0].split("\t") == ["run", "week", "decision", "head", "champion then", "why"]
     assert lines[1].split("\t") == [
         "c",
@@ -70,34 +70,34 @@ def test_decisions_come_newest_first_one_line_each(decided: Path) -> None:
 
 def test_a_damaged_decision_does_not_hide_the_others(decided: Path) -> None:
     (decided / "b.json").write_text("{")
-    lines = _say("decisions").output.splitlines()
+    lines = _run("decisions").output.splitlines()
     assert len(lines) == 4
     assert any("unreadable" in line and "damaged" in line for line in lines)
 
 
 def test_the_list_has_a_limit_and_says_so(decided: Path) -> None:
-    said = _say("decisions", "--limit", "1").output
-    assert "2 older ones are not shown" in said
+    output = _run("decisions", "--limit", "1").output
+    assert "2 older ones are not shown" in output
     assert [
-        d["run_id"] for d in json.loads(_say("decisions", "--json", "--limit", "2").output)
+        d["run_id"] for d in json.loads(_run("decisions", "--json", "--limit", "2").output)
     ] == ["c", "b"]
 
 
 def test_one_decision_is_told_in_words_and_in_full_as_json(decided: Path) -> None:
-    lines = _say("decisions", "a").output.splitlines()
+    lines = _run("decisions", "a").output.splitlines()
     assert lines[0] == "run a, origin week 2018-w49: none"
     assert "because: Because of a." in lines
-    found = json.loads(_say("decisions", "a", "--json").output)
+    found = json.loads(_run("decisions", "a", "--json").output)
     assert found["reasons"] == ["First.", "Because of\na."]
 
 
 @pytest.mark.parametrize("run", ["never", "../../secret"])
 def test_a_run_without_a_decision_is_refused_with_what_to_do(decided: Path, run: str) -> None:
-    assert isinstance(_say("decisions", run).exception, ConfigError)
+    assert isinstance(_run("decisions", run).exception, ConfigError)
 
 
 def test_nothing_decided_yet_is_said(home: Path) -> None:
-    assert _say("decisions").output.startswith("There is no decision yet")
+    assert _run("decisions").output.startswith("There is no decision yet")
 
 
 def test_an_audit_that_was_changed_ends_red_and_names_the_line(home: Path) -> None:
@@ -117,18 +117,18 @@ def test_an_audit_that_was_changed_ends_red_and_names_the_line(home: Path) -> No
     path = audit_file(paths)
     path.write_bytes(path.read_bytes().replace(b"Ana", b"Eva", 1))
 
-    found = _say("audit")
+    found = _run("audit")
 
     assert found.exit_code == 1
     assert "line 1 was changed" in found.output
-    assert len(json.loads(_say("audit", "--json").stdout)["entries"]) == 2
+    assert len(json.loads(_run("audit", "--json").stdout)["entries"]) == 2
 
 
 @pytest.mark.parametrize(
     "command", [["rollback"], ["promote", "1", "--by", "Ana", "--reason", "r"]]
 )
 def test_without_a_registry_a_person_is_told_so(home: Path, command: list[str]) -> None:
-    found = _say(*command).exception
+    found = _run(*command).exception
     assert isinstance(found, RegistryError)
     assert isinstance(found, DenguardError)
     assert found.fix

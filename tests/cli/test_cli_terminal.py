@@ -17,26 +17,26 @@ ROWS = (
 
 
 def test_a_table_on_a_narrow_terminal_cuts_no_id_and_no_hash() -> None:
-    said = at_a_terminal("-c", f"from pipelines.cli.app import table; {ROWS}")
-    assert "forecasts-2018-w52-a322f219785ede1a  scheduled__2026-11-22T06:00:00+00:00" in said
-    assert "5" * 64 in said
-    assert "…" not in said
+    output = at_a_terminal("-c", f"from pipelines.cli.app import table; {ROWS}")
+    assert "forecasts-2018-w52-a322f219785ede1a  scheduled__2026-11-22T06:00:00+00:00" in output
+    assert "5" * 64 in output
+    assert "…" not in output
 
 
 def test_an_error_says_what_where_and_what_to_do_on_lines_of_their_own(home: Path) -> None:
-    said = at_a_terminal("-m", "pipelines.cli", "decisions", "never", columns=80)
-    starts = [line.split(":")[0] for line in said.splitlines() if not line.startswith("  ")]
+    output = at_a_terminal("-m", "pipelines.cli", "decisions", "never", columns=80)
+    starts = [line.split(":")[0] for line in output.splitlines() if not line.startswith("  ")]
     assert starts == ["ConfigError", "Where", "What to do"]
-    assert f"{home}/artifacts/decisions" in said, "a path is never broken"
+    assert f"{home}/artifacts/decisions" in output, "a path is never broken"
 
 
 def test_the_help_names_every_command_in_a_panel_the_pipeline_first() -> None:
-    said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).output
-    assert "Commands" not in said, "a command without a panel"
+    output = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).output
+    assert "Commands" not in output, "a command without a panel"
     order = [
         "The pipeline",
         "run ",
-        "How it stands",
+        "Operation",
         "watch ",
         "Who serves",
         "rollback ",
@@ -45,6 +45,6 @@ def test_the_help_names_every_command_in_a_panel_the_pipeline_first() -> None:
         "Services",
         "down ",
     ]
-    places = [said.index(word, said.index("The pipeline")) for word in order]
+    places = [output.index(word, output.index("The pipeline")) for word in order]
     assert places == sorted(places)
-    assert all(name in said for name in get_command(app).commands)  # type: ignore[attr-defined]
+    assert all(name in output for name in get_command(app).commands)  # type: ignore[attr-defined]

@@ -117,10 +117,10 @@ def test_a_mistake_is_answered_with_what_to_do(
     alone = mock.patch.dict(os.environ, analyst(tmp_path, **known, COLUMNS="200"), clear=True)
     with alone, pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr().err
-    assert ended.value.code == 2, said
-    assert says in said
-    assert "Traceback" not in said
+    error = capsys.readouterr().err
+    assert ended.value.code == 2, error
+    assert says in error
+    assert "Traceback" not in error
 
 
 def test_an_analyst_needs_neither_orchestrator_nor_registry_nor_dvc(

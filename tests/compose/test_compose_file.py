@@ -199,10 +199,10 @@ def compose_command() -> list[str]:
     if shutil.which("docker-compose"):
         return ["docker-compose"]
     if shutil.which("docker"):
-        asked = subprocess.run(
+        answer = subprocess.run(
             ["docker", "compose", "version"], capture_output=True, timeout=30, check=False
         )
-        if asked.returncode == 0:
+        if answer.returncode == 0:
             return ["docker", "compose"]
     pytest.skip("docker-compose is not installed (Debian: apt install docker-compose)")
 

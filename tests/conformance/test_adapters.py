@@ -16,7 +16,7 @@ BREACHES = {
     "Deaf": "comes after the last one asked for",
     "Cutting": "not those of the whole file",
     "Eager": "had not ended",
-    "Misplacing": "it stands in row 2",
+    "Misplacing": "the file has it in row 2",
     "Leaking": "leaves",
     "Zeroing": "missing is never zero",
     "Doubling": "two cells for one unit",

@@ -97,8 +97,8 @@ class Country:
     def walk(self, *commands: list[str], **more: str) -> list[str]:
         """What each of the commands prints, and then the endpoint; all in one process, because
         loading takes longer than they do."""
-        said = self.run("-c", COMMANDS + SERVE, COMMANDS=json.dumps(commands), **more)
-        return said.split("---\n")
+        output = self.run("-c", COMMANDS + SERVE, COMMANDS=json.dumps(commands), **more)
+        return output.split("---\n")
 
     def record(self, run_id: str, step: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(
@@ -148,13 +148,13 @@ def country(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> C
     received = date.fromisocalendar(2025, 52, 7) + timedelta(days=2)
     of = ["--profile", "elbonia"]
     at = [str(table), *of, "--received", received.isoformat()]
-    asked = {
+    variables = {
         "KEY": KEY,
         "ROW": json.dumps(ROW),
         "DENGUARD_API_KEY_SHA256": hashlib.sha256(KEY.encode()).hexdigest(),
     }
     *_, made.trial, answered = made.walk(
-        ["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"], **asked
+        ["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"], **variables
     )
     made.answer = answered.splitlines()[-1]
     return made
@@ -214,7 +214,7 @@ def test_its_own_tests_pass_by_the_public_name(country: Country, tmp_path: Path)
     shutil.copyfile(Path(__file__).parent / "own_tests.py", tmp_path / "test_elbonia.py")
     # an installed denguard brings the name itself (tests/architecture/test_public_name.py)
     path = os.pathsep.join([str(ROOT / "pipelines" / "public"), country.environment["PYTHONPATH"]])
-    said = country.run(
+    output = country.run(
         "-m",
         "pytest",
         "-q",
@@ -225,14 +225,14 @@ def test_its_own_tests_pass_by_the_public_name(country: Country, tmp_path: Path)
         str(tmp_path),
         PYTHONPATH=path,
     )
-    assert "4 passed" in said
+    assert "4 passed" in output
 
 
 def test_an_airflow_task_sees_it_as_a_parameter_and_runs_its_step(country: Country) -> None:
-    said = country.run(
+    output = country.run(
         "-c",
         "from dags.retraining import dag; print('elbonia' in "
         "dag.params.get_param('profile').schema['enum'])",
         AIRFLOW_HOME=str(country.home / "airflow"),
     )
-    assert said.splitlines()[-1] == "True"
+    assert output.splitlines()[-1] == "True"

@@ -37,7 +37,7 @@ def tables_of(weekly_latency: int = 0, monthly_latency: int = 0) -> Tables:
     return replace(Tables.empty(), cases=cases, units=units, series=series)
 
 
-def told(tables: Tables, origin: int = ORIGIN) -> dict[str, float]:
+def values_at(tables: Tables, origin: int = ORIGIN) -> dict[str, float]:
     """Declared covariates of the origin."""
     matrices = build_matrices(tables, ("A",), 0, CDC)
     found = covariates(matrices, tables.units, np.array([origin]), 4, ("altitude_m",))
@@ -50,34 +50,38 @@ def changed(tables: Tables, chosen: pd.Series, value: float) -> Tables:
 
 
 def test_a_weekly_series_gives_its_newest_known_week_and_the_mean_of_four() -> None:
-    found = told(tables_of())
+    found = values_at(tables_of())
     assert found["humidity_pct_lag00"] == ORIGIN
     assert found["humidity_pct_mean_lag00_03"] == ORIGIN - 1.5
 
 
 def test_a_monthly_series_gives_its_newest_known_month_and_the_two_before() -> None:
-    found = told(tables_of())
+    found = values_at(tables_of())
     assert [found[f"ocean_index_lag{k}"] for k in (1, 2, 3)] == [
         month_no(2018, m) for m in (4, 3, 2)
     ]
 
 
 def test_a_latency_moves_what_is_known_back() -> None:
-    found = told(tables_of(weekly_latency=8, monthly_latency=20))
+    found = values_at(tables_of(weekly_latency=8, monthly_latency=20))
     assert found["humidity_pct_lag00"] == ORIGIN - 2
     assert found["ocean_index_lag1"] == month_no(2018, 3)  # April came on 20 May, a day too late
 
 
 def test_a_figure_of_a_unit_is_known_at_every_origin() -> None:
-    assert told(tables_of())["altitude_m"] == told(tables_of(), ORIGIN - 20)["altitude_m"] == 812.0
+    assert (
+        values_at(tables_of())["altitude_m"]
+        == values_at(tables_of(), ORIGIN - 20)["altitude_m"]
+        == 812.0
+    )
 
 
 def test_a_series_that_stopped_more_than_a_quarter_ago_is_missing_not_stale() -> None:
     tables = tables_of()
     weekly, period = tables.series["step"] == "week", tables.series["period_no"]
     last = np.where(weekly, ORIGIN - 13, month_no(2018, 2))
-    stopped = told(replace(tables, series=tables.series[period <= last]))
-    older = told(replace(tables, series=tables.series[period < last]))
+    stopped = values_at(replace(tables, series=tables.series[period <= last]))
+    older = values_at(replace(tables, series=tables.series[period < last]))
     assert stopped["humidity_pct_lag00"] == ORIGIN - 13
     assert stopped["ocean_index_lag1"] == month_no(2018, 2)
     assert all(np.isnan(value) for name, value in older.items() if name != "altitude_m")
@@ -86,7 +90,7 @@ def test_a_series_that_stopped_more_than_a_quarter_ago_is_missing_not_stale() ->
 def test_a_missing_week_leaves_the_newest_known_one() -> None:
     tables = tables_of()
     gap = (tables.series["step"] == "week") & tables.series["period_no"].between(ORIGIN - 1, ORIGIN)
-    found = told(replace(tables, series=tables.series[~gap]))
+    found = values_at(replace(tables, series=tables.series[~gap]))
     assert found["humidity_pct_lag00"] == ORIGIN - 2
 
 
@@ -95,7 +99,7 @@ def test_a_value_that_came_after_the_origin_changes_nothing_at_it(origin: int) -
     tables = tables_of(weekly_latency=8, monthly_latency=20)
     later = pd.to_datetime(tables.series["available_date"]) > pd.Timestamp(CDC.week_end(origin))
     assert later.any()
-    assert told(changed(tables, later, -1e6), origin) == told(tables, origin)
+    assert values_at(changed(tables, later, -1e6), origin) == values_at(tables, origin)
 
 
 def test_a_week_that_came_later_than_the_next_one_is_no_part_of_the_mean() -> None:
@@ -103,8 +107,8 @@ def test_a_week_that_came_later_than_the_next_one_is_no_part_of_the_mean() -> No
     late = (tables.series["step"] == "week") & (tables.series["period_no"] == ORIGIN - 2)
     days = tables.series["available_date"].mask(late, CDC.week_end(ORIGIN + 1))
     tables = replace(tables, series=tables.series.assign(available_date=days))
-    assert told(tables)["humidity_pct_lag00"] == ORIGIN
-    assert told(tables)["humidity_pct_mean_lag00_03"] == ORIGIN - 4 / 3
+    assert values_at(tables)["humidity_pct_lag00"] == ORIGIN
+    assert values_at(tables)["humidity_pct_mean_lag00_03"] == ORIGIN - 4 / 3
 
 
 def test_a_value_used_a_week_before_it_came_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +117,7 @@ def test_a_value_used_a_week_before_it_came_is_caught(monkeypatch: pytest.Monkey
     monkeypatch.setattr(availability, "known_from_week_no", lambda days, c: right(days, c) - 1)
     tables = tables_of(weekly_latency=8)
     later = pd.to_datetime(tables.series["available_date"]) > pd.Timestamp(CDC.week_end(ORIGIN))
-    assert told(changed(tables, later, -1e6)) != told(tables)
+    assert values_at(changed(tables, later, -1e6)) != values_at(tables)
 
 
 def test_noise_for_a_future_reaches_a_series_after_the_origin_and_not_before() -> None:

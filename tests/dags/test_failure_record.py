@@ -28,7 +28,7 @@ def instance(task_id: str = "data.validate", map_index: int = -1, try_number: in
     return SimpleNamespace(task_id=task_id, map_index=map_index, try_number=try_number, run_id=RUN)
 
 
-def told_by_airflow(error: BaseException | str | None, of: Any = None) -> None:
+def airflow_calls_back(error: BaseException | str | None, of: Any = None) -> None:
     """Airflow calls back: in the task's process, or elsewhere if that one is gone."""
     WEEKLY.on_failure(
         {"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error}
@@ -63,9 +63,13 @@ def test_a_steps_own_error_ends_the_log_with_step_cause_place_and_fix(
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(SystemExit):
         WEEKLY.call("start")
-    said = [line.message for line in caplog.records if line.name == "dags._bridge"]
-    assert [line.split("  ")[0] for line in said] == ["STEP", "CAUSE", "WHERE", "WHAT TO DO"]
-    assert "start, try 2" in said[0] and "profil" in said[1] and "known parameters" in said[3]
+    messages = [line.message for line in caplog.records if line.name == "dags._bridge"]
+    assert [line.split("  ")[0] for line in messages] == ["STEP", "CAUSE", "WHERE", "WHAT TO DO"]
+    assert (
+        "start, try 2" in messages[0]
+        and "profil" in messages[1]
+        and "known parameters" in messages[3]
+    )
     assert not any(line.exc_info for line in caplog.records)
 
 
@@ -73,7 +77,7 @@ def test_step_and_callback_write_one_and_the_same_format(in_a_task: Path) -> Non
     with pytest.raises(SystemExit):
         WEEKLY.call("start")
     by_the_step = record(in_a_task)
-    told_by_airflow(None, instance("start", try_number=3))
+    airflow_calls_back(None, instance("start", try_number=3))
     by_the_callback = record(in_a_task)
     assert set(by_the_step) == set(by_the_callback)
     assert by_the_callback["try_number"] == 3, "another try than the one the step spoke of"
@@ -92,7 +96,7 @@ def test_step_and_callback_write_one_and_the_same_format(in_a_task: Path) -> Non
 def test_the_callback_leaves_what_the_step_said_itself(in_a_task: Path) -> None:
     with pytest.raises(SystemExit) as caught:
         WEEKLY.call("start")
-    told_by_airflow(caught.value, instance("start"))
+    airflow_calls_back(caught.value, instance("start"))
     assert record(in_a_task)["error"] == "ConfigError"
 
 
@@ -126,14 +130,14 @@ def test_another_parts_failure_stands_when_one_part_is_mended(home: Path) -> Non
 
 
 def test_a_killed_process_leaves_a_record_too(home: Path) -> None:
-    told_by_airflow("terminated externally", instance("embed.embed_shard", map_index=3))
+    airflow_calls_back("terminated externally", instance("embed.embed_shard", map_index=3))
     assert record(home)["step"] == "embed_shard_003"
     assert "killed" in record(home)["cause"] and "terminated externally" in record(home)["cause"]
     assert "clear" in record(home)["fix"]
 
 
 def test_a_step_past_its_limit_says_so(home: Path) -> None:
-    told_by_airflow(AirflowTaskTimeout("Timeout, PID: 1"))
+    airflow_calls_back(AirflowTaskTimeout("Timeout, PID: 1"))
     assert "longer than its limit" in record(home)["cause"] and "PID" not in record(home)["cause"]
 
 
@@ -154,7 +158,7 @@ def test_what_a_retry_cannot_cure_is_not_tried_again() -> None:
 def test_unknown_conf_keys_reach_the_check_that_refuses_them() -> None:
     run = SimpleNamespace(conf={"force": True, "profil": "x"})
     context = {"params": {"force": False, "as_of": None}, "dag_run": run}
-    assert _bridge.asked_for(context) == {"force": True, "as_of": None, "profil": "x"}
+    assert _bridge.params_of(context) == {"force": True, "as_of": None, "profil": "x"}
 
 
 def test_mapping_over_nothing_is_refused() -> None:

@@ -112,18 +112,18 @@ def test_a_fallback_that_fails_leaves_the_runs_own_cause_in_its_place(
 def test_the_deadline_looks_at_the_home_of_its_line(
     in_a_task: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[Path, str]] = []
+    calls: list[tuple[Path, str]] = []
 
     def look(profile: str) -> FallbackOutput:
         from pipelines.config import deployment_paths
 
-        asked.append((deployment_paths().home, profile))
+        calls.append((deployment_paths().home, profile))
         return made(FallbackOutput, note="nothing to do")
 
     monkeypatch.setattr(steps, "at_deadline", look)
     _fallback.at_deadline("", "sample")
     _fallback.at_deadline("city", "city")
-    assert asked == [(in_a_task, "sample"), (in_a_task / "lines" / "city", "city")]
+    assert calls == [(in_a_task, "sample"), (in_a_task / "lines" / "city", "city")]
 
 
 def test_before_any_champion_the_deadline_invents_nothing(in_a_task: Path) -> None:

@@ -96,14 +96,14 @@ def test_a_page_and_the_terminal_say_the_same_of_a_run(browser: TestClient, left
     full = StoreError("the disk is full", fix="make room")
     outcome.fail(DeploymentPaths(home=left), RUN, "embed_shard_001", full)
     page = " ".join(browser.get(f"/runs/{RUN}").text.split())
-    told = status(RUN)
+    output = status(RUN)
     for word in ("FAILED", "done", "failed", "not yet", "the disk is full", "make room"):
-        assert word in page and word in told, word
+        assert word in page and word in output, word
     for line in (
         "profile ci, origin week the newest complete one",
         "to embed: 7 of 9 image inputs",
     ):
-        assert line in page and line in told
+        assert line in page and line in output
 
 
 def test_a_damaged_run_hides_no_other(browser: TestClient, left: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_damaged_run_hides_no_other(browser: TestClient, left: Path) -> None:
     write_atomic(broken / "gate.json", '{"decision": ')
     page = browser.get("/").text
     assert "cannot be read" in page and "gate.json" in page
-    assert "3 of 15 boxes done" in page
+    assert "3 of 15 steps done" in page
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_run_whose_records_make_no_sense_hides_no_other(
     write_json(odd / "run.json", {"profile": "ci"})
     write_atomic(odd / file, text)
     answer = browser.get("/")
-    assert answer.status_code == 200 and "3 of 15 boxes done" in answer.text
+    assert answer.status_code == 200 and "3 of 15 steps done" in answer.text
     assert ">odd<" in answer.text
 
 

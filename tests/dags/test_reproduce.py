@@ -47,7 +47,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def asked(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def parameters(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A run's conf, which a test may change; tasks believe that they run in Airflow."""
     conf = {
         "dataset": "folder",
@@ -107,7 +107,7 @@ def test_parameters_have_a_schema() -> None:
 
 
 def test_the_tasks_walk_the_reproduction_and_reach_no_run_of_the_weekly_road(
-    asked: dict[str, Any], home: Path
+    parameters: dict[str, Any], home: Path
 ) -> None:
     vectors = do("start")
     assert vectors == [{"item": None, "title": "nothing can run here: see the not-run list"}]
@@ -128,11 +128,11 @@ def test_the_tasks_walk_the_reproduction_and_reach_no_run_of_the_weekly_road(
 
 
 def test_where_nothing_can_run_the_run_still_ends_with_its_report(
-    asked: dict[str, Any], home: Path, inputs: Path
+    parameters: dict[str, Any], home: Path, inputs: Path
 ) -> None:
     about = json.loads((inputs / "study.yaml").read_text())
     about["approaches"] = about["approaches"][1:]
-    asked["study"] = str(tiny_study.write(home, about))
+    parameters["study"] = str(tiny_study.write(home, about))
     do("embed", **do("start")[0])
     groups = do("plan_training")
     assert len(groups) == 1 and groups[0]["item"] is None
@@ -147,22 +147,22 @@ def test_where_nothing_can_run_the_run_still_ends_with_its_report(
     [("datset", "brset"), ("protocol", "both"), ("dataset", "x"), ("data", "nowhere")],
 )
 def test_a_wrong_parameter_ends_the_log_with_what_to_do_and_is_not_tried_again(
-    asked: dict[str, Any], caplog: pytest.LogCaptureFixture, key: str, value: str
+    parameters: dict[str, Any], caplog: pytest.LogCaptureFixture, key: str, value: str
 ) -> None:
-    asked[key] = value
+    parameters[key] = value
     with caplog.at_level(logging.ERROR), pytest.raises(_retries.StepFailed) as failed:
         do("start")
-    said = [line.message for line in caplog.records if line.name == "dags._bridge"]
-    assert said[0].startswith("STEP        start") and any(
-        line.startswith("WHAT TO DO") for line in said
+    messages = [line.message for line in caplog.records if line.name == "dags._bridge"]
+    assert messages[0].startswith("STEP        start") and any(
+        line.startswith("WHAT TO DO") for line in messages
     )
-    assert value in "".join(said) or key in "".join(said)
+    assert value in "".join(messages) or key in "".join(messages)
     decided = _retries.RetryWhatMayPass().evaluate(failed.value, 1, 2)
     assert decided.action == RetryAction.FAIL
 
 
 def test_a_task_waits_while_the_command_is_at_work_in_the_same_folder(
-    asked: dict[str, Any], home: Path
+    parameters: dict[str, Any], home: Path
 ) -> None:
     with at_work(folder(home)), pytest.raises(AirflowRescheduleException) as later:
         do("start")
@@ -173,7 +173,7 @@ def test_a_task_waits_while_the_command_is_at_work_in_the_same_folder(
 
 
 def test_a_folder_that_was_planned_anew_is_told_before_another_group_is_trained(
-    asked: dict[str, Any], home: Path
+    parameters: dict[str, Any], home: Path
 ) -> None:
     do("start")
     with pytest.raises(_retries.StepFailed) as failed:

@@ -136,8 +136,8 @@ def test_every_task_has_queue_limit_retries_doc_and_callback(dag: dict[str, Any]
         assert task["timeout_s"] and task["timeout_s"] > 0, name
         assert task["doc"], name
         # The fallback's failure is in its log; the run is red for another reason.
-        told_by = [] if name == "fallback" else ["dags._bridge.on_failure"]
-        assert task["callback"] == told_by, name
+        callbacks = [] if name == "fallback" else ["dags._bridge.on_failure"]
+        assert task["callback"] == callbacks, name
 
 
 def test_embedding_and_training_run_on_the_heavy_queue(dag: dict[str, Any]) -> None:

@@ -159,7 +159,7 @@ def _link(name: str) -> zipfile.ZipInfo:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (archive(("a.jpg", b"1"), ("../evil.jpg", b"2")), "would not stay"),
         (archive(("/tmp/evil.jpg", b"2")), "would not stay"),
@@ -171,10 +171,10 @@ def _link(name: str) -> zipfile.ZipInfo:
     ],
     ids=["slip", "absolute", "link", "bomb", "clash", "truncated", "spoilt"],
 )
-def test_a_bad_archive_leaves_nothing_behind(tmp_path: Path, data: bytes, told: str) -> None:
+def test_a_bad_archive_leaves_nothing_behind(tmp_path: Path, data: bytes, message: str) -> None:
     packed = tmp_path / "in" / "images.zip"
     packed.parent.mkdir()
     packed.write_bytes(data)
-    with pytest.raises(FetchError, match=told):
+    with pytest.raises(FetchError, match=message):
         unpack(packed)
     assert [p.name for p in tmp_path.rglob("*")] == ["in", "images.zip"]

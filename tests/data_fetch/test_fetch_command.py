@@ -17,7 +17,7 @@ from pipelines.errors import FetchError
 
 
 def test_terms_are_shown_once_and_the_end_is_told(site: Site, tmp_path: Path) -> None:
-    asked = [
+    arguments = [
         "fetch",
         "satellitebench",
         "--to",
@@ -25,13 +25,13 @@ def test_terms_are_shown_once_and_the_end_is_told(site: Site, tmp_path: Path) ->
         "--base-url",
         site.url + ROOT[1:],
     ]
-    first = CliRunner().invoke(app, asked)
+    first = CliRunner().invoke(app, arguments)
     assert LICENSE.decode().strip() in first.output
     assert isinstance(first.exception, FetchError)
-    second = CliRunner().invoke(app, [*asked, "--accept-terms"])
+    second = CliRunner().invoke(app, [*arguments, "--accept-terms"])
     assert "5 files, 28.9 kB" in second.output
     assert "5 brought now, 0 were here" in second.output
-    third = CliRunner().invoke(app, [*asked, "--only", "10_municipalities/*"])
+    third = CliRunner().invoke(app, [*arguments, "--only", "10_municipalities/*"])
     assert LICENSE.decode().strip() not in third.output
     assert "3 files" in third.output
 

@@ -108,7 +108,7 @@ def test_a_public_server_may_not_redirect_to_this_machine(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [
         (401, "refuses.*PHYSIONET_USERNAME"),
         (403, "refuses.*PHYSIONET_USERNAME"),
@@ -116,9 +116,9 @@ def test_a_public_server_may_not_redirect_to_this_machine(site: Site) -> None:
         (302, "asks to log in"),
     ],
 )
-def test_a_refusal_says_what_to_do(site: Site, bring: Fetcher, status: int, told: str) -> None:
+def test_a_refusal_says_what_to_do(site: Site, bring: Fetcher, status: int, message: str) -> None:
     site.faults[f"{ROOT}LICENSE.txt"] = [("status", status, {"Location": "/login/?next=x"})]
-    with pytest.raises(FetchError, match=told):
+    with pytest.raises(FetchError, match=message):
         bring()
 
 
@@ -135,6 +135,6 @@ def test_a_refusal_says_what_to_do(site: Site, bring: Fetcher, status: int, told
 def test_an_address_that_others_could_read_is_refused_and_no_password_repeated(
     address: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(FetchError, match="no https address") as told:
+    with pytest.raises(FetchError, match="no https address") as message:
         fetch("satellitebench", tmp_path, base_url=address)
-    assert "pw" not in str(told.value)
+    assert "pw" not in str(message.value)

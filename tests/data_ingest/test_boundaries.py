@@ -132,8 +132,8 @@ def test_a_file_larger_than_a_map_needs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
 ) -> None:
     monkeypatch.setattr(geojson, limit, 14)
-    said = refused(written(tmp_path / "f.geojson", grid(UNITS)))
-    assert words in said.what and "mapshaper" in said.fix
+    error = refused(written(tmp_path / "f.geojson", grid(UNITS)))
+    assert words in error.what and "mapshaper" in error.fix
 
 
 def test_a_third_coordinate_and_an_open_ring_are_taken(tmp_path: Path) -> None:

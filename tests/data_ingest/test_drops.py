@@ -88,7 +88,7 @@ def test_drops_are_listed_by_received_date(desk):
 
 
 @pytest.mark.parametrize(
-    ("yaml_text", "said"),
+    ("yaml_text", "message"),
     [
         ("received_date: 2018-12-05\nscene_period: month\n", "name the folder 2018-12-05"),
         ("received_date: 2018-12-04\nscene_period: daily\n", "scene_period"),
@@ -102,10 +102,10 @@ def test_drops_are_listed_by_received_date(desk):
         ("a: [", "cannot be read"),
     ],
 )
-def test_an_invalid_drop_yaml_is_named(desk, yaml_text, said):
+def test_an_invalid_drop_yaml_is_named(desk, yaml_text, message):
     path = desk.drop()
     (path / "drop.yaml").write_text(yaml_text)
-    with pytest.raises(DropError, match=said) as caught:
+    with pytest.raises(DropError, match=message) as caught:
         read_drop(path)
     assert caught.value.where == "2018-12-04/drop.yaml" and caught.value.fix
 
@@ -166,8 +166,8 @@ def test_a_changed_or_vanished_accepted_drop_is_found(desk):
     with (drop.path / "metadata.csv").open("a") as handle:
         handle.write("\n")
     (changed,) = check_unchanged({drop.name: drop_hash(drop, desk.cache)}, accepted)
-    (gone,) = check_unchanged({}, accepted)
-    assert "has changed" in changed.what and "is gone" in gone.what
+    (missing,) = check_unchanged({}, accepted)
+    assert "has changed" in changed.what and "is gone" in missing.what
 
 
 @pytest.mark.parametrize(

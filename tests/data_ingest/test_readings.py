@@ -73,7 +73,7 @@ def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
 
 
 def read(
-    ministry: Ministry, kept: Path | None, meaning: str = "m", asked: list[str] | None = None
+    ministry: Ministry, kept: Path | None, meaning: str = "m", names: list[str] | None = None
 ) -> list[RawDrop]:
     drops, source = list_drops(ministry.drops), source_of(ministry.context.config)
     hashes = {
@@ -81,8 +81,8 @@ def read(
     }
 
     def once(drop: Drop) -> RawDrop:
-        if asked is not None:
-            asked.append(drop.name)
+        if names is not None:
+            names.append(drop.name)
         return source.read_raw(drop, ministry.context)
 
     return read_drops(drops, once, hashes, kept, meaning)
@@ -123,16 +123,16 @@ def test_a_unit_that_an_old_drop_only_repeats_is_still_told_by_it(ministry, tmp_
     same_again = "code,year,week,cases\na,2018,1,5\nb,2018,1,6\n"
     for day in ("09", "16", "23"):
         ministry.bring(f"2018-01-{day}", cases_csv=same_again)
-    told = [set(raw.cells["unit_id"]) for raw in read(ministry, tmp_path / "kept")]
-    assert told == [{"a", "b"}] * 3
+    units = [set(raw.cells["unit_id"]) for raw in read(ministry, tmp_path / "kept")]
+    assert units == [{"a", "b"}] * 3
 
 
 def test_an_old_drop_is_not_read_again(ministry, tmp_path):
     history(ministry, 1)
     read(ministry, tmp_path / "kept")
-    asked: list[str] = []
-    read(ministry, tmp_path / "kept", asked=asked)
-    assert asked == [list_drops(ministry.drops)[-1].name]
+    names: list[str] = []
+    read(ministry, tmp_path / "kept", names=names)
+    assert names == [list_drops(ministry.drops)[-1].name]
 
 
 def test_a_value_of_a_refused_record_counts_when_a_later_drop_tells_it_well(tmp_path):
@@ -140,8 +140,8 @@ def test_a_value_of_a_refused_record_counts_when_a_later_drop_tells_it_well(tmp_
     first, other = sheet.index[0], sheet.iloc[[0]].assign(**{"2018/w02": "6"})
     empty = sheet.assign(**{"2018/w02": sheet["2018/w02"].where(sheet.index != first, "")})
     right = sheet.assign(**{"2018/w02": sheet["2018/w02"].where(sheet.index != first, "5")})
-    told = (empty, pd.concat([right, other]), right, right)
-    for day, table in zip(("09", "16", "23", "30"), told, strict=True):
+    units = (empty, pd.concat([right, other]), right, right)
+    for day, table in zip(("09", "16", "23", "30"), units, strict=True):
         file = tmp_path / "metadata.csv"
         table.to_csv(file, index=False)
         info = DropInfo(received_date=date(2018, 1, int(day)))
@@ -218,9 +218,9 @@ def test_what_was_kept_together_is_made_again_without_reading_a_drop(ministry, t
     for folder in kept.iterdir():
         if len(read_json(folder / "facts.json")["drops"]) > 1:
             (folder / "units.parquet").unlink()
-    asked: list[str] = []
-    same(first, checked(ministry, read(ministry, kept, asked=asked)).tables)
-    assert asked == [list_drops(ministry.drops)[-1].name]
+    names: list[str] = []
+    same(first, checked(ministry, read(ministry, kept, names=names)).tables)
+    assert names == [list_drops(ministry.drops)[-1].name]
 
 
 def test_a_large_drop_is_kept_by_itself_alone(ministry, tmp_path, monkeypatch):

@@ -85,12 +85,12 @@ def history(ministry: Ministry, seed: int) -> None:
         ]
         if len(rows) > 25 and noise.random() < 0.5:
             rows.append(rows[int(noise.integers(len(rows)))].rsplit(",", 1)[0] + ",3")
-        told = [f"{u},{y},{n}" for (u, y), n in people.items() if noise.random() > 0.2]
+        lines = [f"{u},{y},{n}" for (u, y), n in people.items() if noise.random() > 0.2]
         day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
         ministry.bring(
             day,
             cases_csv="\n".join(["code,year,week,cases", *rows, ""]),
-            people_csv="\n".join(["code,year,n", *told, ""]),
+            people_csv="\n".join(["code,year,n", *lines, ""]),
         )
 
 

@@ -245,7 +245,7 @@ def test_another_reading_of_the_same_file_is_another_vector():
     assert len({input_key("space", "sha", one.reading) for one in readings}) == 3
 
 
-@pytest.mark.parametrize("said", [{"range_16bit": (5, 5)}, {"offset_from": date(2022, 1, 25)}])
-def test_a_reading_that_makes_no_sense_is_refused(said):
+@pytest.mark.parametrize("settings", [{"range_16bit": (5, 5)}, {"offset_from": date(2022, 1, 25)}])
+def test_a_reading_that_makes_no_sense_is_refused(settings):
     with pytest.raises(ValidationError, match=r"range_16bit must rise|needs offset_16bit"):
-        ScenePolicy(**said)
+        ScenePolicy(**settings)

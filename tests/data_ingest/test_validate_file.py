@@ -233,8 +233,8 @@ def test_data_docs_hold_the_pictures_that_a_page_shows_and_no_others(desk):
     desk.drop(put(4, "2018/w10", "many"))
     validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
     docs = desk.out / "data_docs"
-    told = "".join(page.read_text() for page in docs.rglob("*.html"))
+    pages = "".join(page.read_text() for page in docs.rglob("*.html"))
     left = {
         path.relative_to(docs).as_posix() for path in (docs / "static").rglob("*") if path.is_file()
     }
-    assert left == set(re.findall(r"static/[\w./-]+", told)) != set()
+    assert left == set(re.findall(r"static/[\w./-]+", pages)) != set()

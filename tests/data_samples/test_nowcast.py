@@ -178,8 +178,8 @@ def test_too_few_past_weeks_are_said_and_the_declared_thing_is_done(
     final: Tables, tmp_path: Path, otherwise: str, newest: int
 ) -> None:
     """One drop with all of history: nobody has seen a week fill."""
-    asked = {**LEARNED, "until_learned": otherwise}
-    folder = build_dataset(final, profile_with(asked), None, [], tmp_path)
+    settings = {**LEARNED, "until_learned": otherwise}
+    folder = build_dataset(final, profile_with(settings), None, [], tmp_path)
     about = json.loads((folder / "dataset.json").read_text())
     assert about["maturity"]["done"] == otherwise
     assert "0 past weeks have been seen filling, fewer than the 26" in about["maturity"]["why"]

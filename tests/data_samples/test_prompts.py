@@ -79,8 +79,8 @@ def test_prompts_ship_in_these_languages() -> None:
 
 @pytest.mark.parametrize("language", shipped_prompts())
 def test_every_language_asks_for_every_field(language: str) -> None:
-    asked = {name for _, name, _, _ in string.Formatter().parse(load_template(language).text)}
-    assert asked - {None} == ALLOWED_FIELDS
+    fields = {name for _, name, _, _ in string.Formatter().parse(load_template(language).text)}
+    assert fields - {None} == ALLOWED_FIELDS
 
 
 @pytest.mark.parametrize("language", shipped_prompts())

@@ -16,7 +16,7 @@ from pipelines.config import DeploymentPaths, Profile, load_profile
 from pipelines.data.plausible.doubts import DOUBT_COLUMNS
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE, build_dataset
 from pipelines.data.tables import Tables, ordered
-from pipelines.ops.prune.left import leftovers
+from pipelines.ops.prune.leftovers import leftovers
 from pipelines.storage import manifest_of, read_json
 from pipelines.weeks import CDC
 
@@ -99,9 +99,9 @@ def test_a_rejected_rise_is_held_and_no_longer_published_both_ways(ten_tables, s
 
 
 def test_an_answer_makes_another_dataset_version(ten_tables, short, tmp_path):
-    asked = build_dataset(doubt(ten_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
-    said = doubt(ten_tables, "missing", 0.0, answer="rejected")
-    assert build_dataset(said, short, "2018-w48", DROPS, tmp_path).name != asked.name
+    waiting = build_dataset(doubt(ten_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
+    answered = doubt(ten_tables, "missing", 0.0, answer="rejected")
+    assert build_dataset(answered, short, "2018-w48", DROPS, tmp_path).name != waiting.name
 
 
 @pytest.mark.parametrize("write", [STATES_FILE, UNCONFIRMED_FILE, "doubts.parquet", "dataset"])

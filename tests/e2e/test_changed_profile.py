@@ -20,7 +20,7 @@ from support.tabular import forecast, next_week, tabular_drop, tabular_profile, 
 from pipelines.config import DeploymentPaths
 from pipelines.evaluate import backtest
 from pipelines.lineage import trace
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.run.success import last_success
 from pipelines.words import words_of
 from serving.app import create_app
@@ -64,7 +64,7 @@ def standing(home: Home, run_id: str, week: str) -> None:
     holds."""
     made = last_success(DeploymentPaths(home=home.path))
     assert made is not None and (made.run_id, made.origin_week) == (run_id, week)
-    assert not judge(DeploymentPaths(home=home.path), made.when).late
+    assert not check_lateness(DeploymentPaths(home=home.path), made.when).late
     code, said = home.tried_here("status", run_id)
     assert code == 0 and f"origin week {week}" in said
     assert not trace(made.forecast_version, DeploymentPaths(home=home.path)).broken

@@ -14,7 +14,7 @@ from support.tabular import FIRST, next_week, walk_tabular
 
 from pipelines.config import DeploymentPaths
 from pipelines.lineage import trace
-from pipelines.ops.prune.doing import prune
+from pipelines.ops.prune.removal import prune
 from pipelines.registry.alias import connect
 from pipelines.registry.audit import audit_file
 from pipelines.retention_config import RetentionConfig

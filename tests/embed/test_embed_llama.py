@@ -154,8 +154,8 @@ def test_llama_puts_around_a_text_what_the_record_says(weights: Weights, narrow:
         model = Llama(str(made.path), vocab_only=True, verbose=False)
         assert model.tokenize(b"") == tokens
         model.close()
-        said = json.loads(llama.describe(CONFIG, made).preprocessing)["tokens"]
-        assert said == f"the model's own, {record}"
+        tokens = json.loads(llama.describe(CONFIG, made).preprocessing)["tokens"]
+        assert tokens == f"the model's own, {record}"
 
 
 def test_half_of_a_real_model_is_found_before_llama_is_loaded(

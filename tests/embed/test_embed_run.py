@@ -109,8 +109,8 @@ def test_an_encoder_whose_task_was_killed_ends_itself(
     work_file = _text_file(plan_embedding(make_dataset(weeks=2, scenes=0), profile, paths))
     nobody = str(2**22)  # a parent that is not there
     assert child.main(str(work_file), str(paths.home), nobody) == child.EXIT_NAMED_ERROR
-    told = json.loads(capsys.readouterr().out)
-    assert told["what"] == "the task that started this encoder is gone"
+    error = json.loads(capsys.readouterr().out)
+    assert error["what"] == "the task that started this encoder is gone"
     assert not list(_store(work_file, paths).folder.glob("*.parquet"))
 
 
@@ -163,11 +163,11 @@ def test_a_scene_that_is_gone_is_named(
     make_dataset: MakeDataset, profile: Profile, paths: DeploymentPaths
 ) -> None:
     plan = plan_embedding(make_dataset(weeks=3, scenes=2), profile, paths)
-    gone = paths.data / plan.new_inputs["image"][1]
-    gone.unlink()
+    scene = paths.data / plan.new_inputs["image"][1]
+    scene.unlink()
     with pytest.raises(StoreError, match="gone or was changed") as caught:
         embed_shard(plan.work_files[0], profile, paths)
-    assert caught.value.where == str(gone.resolve())
+    assert caught.value.where == str(scene.resolve())
 
 
 def test_work_planned_for_another_encoder_is_refused(

@@ -122,8 +122,8 @@ def test_its_own_rows_are_those_that_a_run_of_its_profile_makes(
     np.testing.assert_array_equal(own.covariates, wanted.covariates)
     np.testing.assert_array_equal(own.label, wanted.label)
     as_of = int(wanted.origin_week_no.max())
-    road = sample_rows(mature(tables, theirs.data.maturity), theirs, UNITS, as_of)
-    same = road.set_index("sample_id").loc[list(own.sample_id), list(own.covariate_names)]
+    table = sample_rows(mature(tables, theirs.data.maturity), theirs, UNITS, as_of)
+    same = table.set_index("sample_id").loc[list(own.sample_id), list(own.covariate_names)]
     np.testing.assert_array_equal(own.covariates, same.to_numpy(dtype=np.float32))
 
 

@@ -77,7 +77,7 @@ def _prevalence(pool: Pool) -> pd.DataFrame:
     return pool.table(np.full_like(pool.truth, pool.label.mean()), "prevalence")
 
 
-def _told(what: str, counted: int, of: int) -> None:
+def _log_share(what: str, counted: int, of: int) -> None:
     print(f"{what}: {counted} of {of}")  # noqa: T201
 
 
@@ -107,10 +107,10 @@ def test_a_worse_recipe_is_never_promoted_and_a_better_one_within_eight_weeks(
             if _another_recipe(profile, pool, right, wrong, week).decision == "promote":
                 better, first = better + 1, first + (week == 1)
                 break
-    _told("a recipe worse by 0.01 promoted", worse, trials)
-    _told("  of which rolling origins alone would have promoted", blind_rolling, trials)
-    _told("a recipe better by 0.01 promoted within eight weeks", better, trials)
-    _told("  in the first week", first, trials)
+    _log_share("a recipe worse by 0.01 promoted", worse, trials)
+    _log_share("  of which rolling origins alone would have promoted", blind_rolling, trials)
+    _log_share("a recipe better by 0.01 promoted within eight weeks", better, trials)
+    _log_share("  in the first week", first, trials)
     assert worse == 0
     assert better >= 0.8 * trials
 
@@ -129,8 +129,8 @@ def test_a_refit_on_spoiled_rows_is_never_promoted(profile: Profile, trials: int
         found = _same_recipe(profile, pool, near(then, rng), then, (then[-1], other_week))
         promoted += found.decision == "promote"
         waits += found.waits_for_person
-    _told("a refit on spoiled rows promoted", promoted, trials)
-    _told("  waits for a person", waits, trials)
+    _log_share("a refit on spoiled rows promoted", promoted, trials)
+    _log_share("  waits for a person", waits, trials)
     assert (promoted, waits) == (0, trials)
 
 
@@ -150,7 +150,9 @@ def test_a_revised_history_that_makes_the_recipe_worse_is_mostly_seen_though_the
         promoted += (
             _same_recipe(profile, pool, pool.recipe(PLANTED), then, week).decision == "promote"
         )
-    _told("a recipe whose history was spoiled by 0.01, moves unseen, promoted", promoted, trials)
+    _log_share(
+        "a recipe whose history was spoiled by 0.01, moves unseen, promoted", promoted, trials
+    )
     assert promoted <= 0.1 * trials
 
 
@@ -165,5 +167,5 @@ def test_an_honest_refit_is_promoted_nearly_always(profile: Profile, trials: int
         promoted += (
             _same_recipe(profile, pool, own, then, (then[-1], own[-1])).decision == "promote"
         )
-    _told("an honest refit promoted", promoted, trials)
+    _log_share("an honest refit promoted", promoted, trials)
     assert promoted >= 50 / 52 * trials

@@ -129,8 +129,8 @@ def _decide(
         forecasts,
         kept,
     )
-    asked = backtests[backtests["horizon_weeks"].isin(list(rows))]
-    return decide(asked, [new], old, profile, new_weeks=new_weeks)
+    scored = backtests[backtests["horizon_weeks"].isin(list(rows))]
+    return decide(scored, [new], old, profile, new_weeks=new_weeks)
 
 
 def test_fifty_of_fifty_two_honest_weekly_refits_are_promoted(

@@ -156,14 +156,15 @@ def test_a_recipe_that_todays_history_makes_worse_than_what_was_published_is_kep
     rows: Rows, backtests: pd.DataFrame, refitted: Any, profile: Profile, tmp_path: Path
 ) -> None:
     weeks = range(AS_OF - 55, AS_OF - 3)
-    told = tuple(_publish(tmp_path / "published", rows[4], refitted[1], w) for w in weeks)
+    published = tuple(_publish(tmp_path / "published", rows[4], refitted[1], w) for w in weeks)
     assert (
-        _decide(profile, backtests, rows, refitted, tmp_path / "kept", told).decision == "promote"
+        _decide(profile, backtests, rows, refitted, tmp_path / "kept", published).decision
+        == "promote"
     )
     own, rng = rows[4], np.random.default_rng(1)
     old = (own.target_week_no < AS_OF - 55) & (rng.random(len(own)) < 0.35)
     spoiled = {4: replace(own, label=np.where(old, 1 - own.label, own.label).astype(np.float32))}
-    found = _decide(profile, backtests, spoiled, refitted, tmp_path / "kept", told)
+    found = _decide(profile, backtests, spoiled, refitted, tmp_path / "kept", published)
     assert (found.decision, found.waits_for_person) == ("keep", False)
     assert "is worse than what was published then (52 weeks)" in found.reasons[-1]
     assert found.new_weeks["recent"]["horizons"]["4"]["weeks_published"] == 52
@@ -179,8 +180,8 @@ def test_rows_of_another_kind_of_model_or_another_threshold_do_not_count_as_publ
     profile: Profile,
     tmp_path: Path,
 ) -> None:
-    told = _publish(tmp_path, rows[4], refitted[1], AS_OF - 10, **changed)
-    found = _decide(profile, backtests, rows, refitted, kept, (told,))
+    published = _publish(tmp_path, rows[4], refitted[1], AS_OF - 10, **changed)
+    found = _decide(profile, backtests, rows, refitted, kept, (published,))
     assert found.new_weeks["recent"]["horizons"]["4"]["weeks_published"] == 0
 
 
@@ -192,14 +193,14 @@ def test_of_two_forecasts_of_one_week_the_later_one_counts_and_a_damaged_one_is_
         for n, c in (("a", {"probability": 1.0}), ("b", {}), ("c", {}))
     )
     (damaged / "forecast.parquet").write_bytes(b"PAR1 and no more")
-    told = _decide(profile, backtests, rows, refitted, kept, (first, second, damaged)).new_weeks[
-        "recent"
-    ]
-    assert told["horizons"]["4"]["weeks_published"] == 1
+    published = _decide(
+        profile, backtests, rows, refitted, kept, (first, second, damaged)
+    ).new_weeks["recent"]
+    assert published["horizons"]["4"]["weeks_published"] == 1
     other = _decide(profile, backtests, rows, refitted, kept, (second, first)).new_weeks["recent"]
     assert (
         other["horizons"]["4"]["published_then"]["brier"]
-        > told["horizons"]["4"]["published_then"]["brier"]
+        > published["horizons"]["4"]["published_then"]["brier"]
     )
 
 

@@ -110,7 +110,7 @@ def recovered(
     return found
 
 
-def told(found: Mapping[str, Mapping[int, float]]) -> str:
+def table_of(found: Mapping[str, Mapping[int, float]]) -> str:
     return "\n".join(
         f"  {name:24s}" + "  ".join(f"{h} wk {v:.4f}" for h, v in by.items())
         for name, by in found.items()
@@ -158,16 +158,16 @@ def real(real_data: Path) -> Tables:
 @pytest.mark.parametrize("seed", [10, 11, 12])
 def test_the_real_table_gives_back_half_at_one_and_four_weeks(real: Tables, seed: int) -> None:
     found = recovered(real, seed, YEARS)
-    say(f"seed {seed}, {len(real.units)} units\n{told(found)}")
+    say(f"seed {seed}, {len(real.units)} units\n{table_of(found)}")
     assert min(found["given back"].values()) >= 0.5
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_units_whose_departments_are_told_get_more_back(real: Tables) -> None:
-    told_of = replace(real, units=real.units.assign(parent=real.units["unit_id"].str[:2]))
-    found = recovered(told_of, 10, YEARS)
-    say(f"with departments told\n{told(found)}")
+    with_parents = replace(real, units=real.units.assign(parent=real.units["unit_id"].str[:2]))
+    found = recovered(with_parents, 10, YEARS)
+    say(f"with departments told\n{table_of(found)}")
     assert min(found["given back"].values()) > 0.55
 
 
@@ -179,7 +179,7 @@ def test_weeks_that_are_wholly_absent_are_a_loss_that_nothing_gives_back(real: T
     for name, profile in (("all reports are in", plain), ("newest two weeks absent", absent)):
         rows = rows_of(real, profile)
         scores[name] = score(rows, rows, profile, YEARS)
-    say(told(scores))
+    say(table_of(scores))
     whole, without = scores.values()
     assert all(without[h] > whole[h] + 0.01 for h in HORIZONS)
 

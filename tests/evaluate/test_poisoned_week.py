@@ -120,7 +120,7 @@ def _week(world: World, rows: Rows) -> Week:
     challenger, recipe = _refit(rows, profile, AS_OF), profile.recipe_id("linear")
     new = Candidate("linear", "b2ndb2ndb2ndb2nd", recipe, week)
     old = Champion("linear", "b1stb1stb1stb1st", recipe, CDC.week_label(AS_OF - 1), "1")
-    asked = NewWeeks(
+    weeks = NewWeeks(
         profile,
         week,
         lambda: rows,
@@ -129,7 +129,7 @@ def _week(world: World, rows: Rows) -> Week:
         (),
         world.root / "kept",
     )
-    found = decide(world.backtests, [new], old, profile, new_weeks=asked)
+    found = decide(world.backtests, [new], old, profile, new_weeks=weeks)
     newest = rows[4].take(rows[4].origin_week_no == AS_OF)
     probabilities = (
         pd.Series(m[4].probability(newest), newest.unit_id.astype(str))

@@ -30,9 +30,9 @@ def _spoiled(rows: pd.DataFrame, head: str, *horizons: int) -> pd.DataFrame:
     return rows.assign(probability=rows["probability"] + np.where(at, 0.15, 0.0))
 
 
-def _leaving_out(candidate: Candidate, gone: tuple[int, ...]) -> Candidate:
-    name = f"{candidate.bundle_id}-without-{'-'.join(map(str, gone))}"
-    return replace(candidate, bundle_id=name, without=gone)
+def _leaving_out(candidate: Candidate, without: tuple[int, ...]) -> Candidate:
+    name = f"{candidate.bundle_id}-without-{'-'.join(map(str, without))}"
+    return replace(candidate, bundle_id=name, without=without)
 
 
 def _decide(

@@ -57,11 +57,21 @@ def test_there_is_one_row_for_each_municipality_and_horizon(table: pd.DataFrame)
 def test_what_a_unit_lies_in_stands_after_its_name_where_it_is_told(
     bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame, table: pd.DataFrame
 ) -> None:
-    told = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS, {"05001": "Antioquia"})
-    assert list(told.columns[:4]) == ["municipality_code", "municipality", "parent", "origin_week"]
-    assert dict(zip(told["municipality_code"], told["parent"], strict=True))["05001"] == "Antioquia"
-    assert set(told["parent"]) == {"Antioquia", ""}
-    pd.testing.assert_frame_equal(told.drop(columns="parent"), table)
+    with_parents = forecast_table(
+        bundle, rows, AS_OF, NAMES, scenes, VERSIONS, {"05001": "Antioquia"}
+    )
+    assert list(with_parents.columns[:4]) == [
+        "municipality_code",
+        "municipality",
+        "parent",
+        "origin_week",
+    ]
+    assert (
+        dict(zip(with_parents["municipality_code"], with_parents["parent"], strict=True))["05001"]
+        == "Antioquia"
+    )
+    assert set(with_parents["parent"]) == {"Antioquia", ""}
+    pd.testing.assert_frame_equal(with_parents.drop(columns="parent"), table)
 
 
 def test_the_probability_is_the_bundles_own_and_the_alarm_follows_its_threshold(

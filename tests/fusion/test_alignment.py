@@ -172,12 +172,12 @@ def test_what_a_missing_vector_holds_never_leaks(mask, value, sigma, bad):
     poisoned = torch.where(present[:, None], clean, torch.full_like(clean, bad))
     shift = Shift(value, torch.full((6,), 0.1, dtype=torch.float64))
 
-    def road(vectors):
+    def shifted(vectors):
         unit = unit_normalise(vectors, present)
         noisy = add_noise(unit, present, sigma, torch.Generator().manual_seed(0))
         return shift.image(noisy, present)
 
-    torch.testing.assert_close(road(poisoned), road(clean), rtol=0, atol=0)
-    assert not road(poisoned)[~present].any()
-    lengths = road(poisoned)[present].norm(dim=1)
+    torch.testing.assert_close(shifted(poisoned), shifted(clean), rtol=0, atol=0)
+    assert not shifted(poisoned)[~present].any()
+    lengths = shifted(poisoned)[present].norm(dim=1)
     torch.testing.assert_close(lengths, torch.ones_like(lengths))

@@ -50,7 +50,7 @@ def write(make_examples, make_bundle, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def asked(write):
+def answers(write):
     """Kind -> the probability that the process got of its bundle, and what it had imported
     by then."""
     here = str(Path(__file__).parents[2])
@@ -68,8 +68,8 @@ def asked(write):
 
 
 @pytest.mark.parametrize(("name", "imported"), _IMPORTED.items())
-def test_a_process_that_asks_a_bundle_imports_nothing_of_other_kinds(name, imported, asked):
-    probability, found = asked[name]
+def test_a_process_that_asks_a_bundle_imports_nothing_of_other_kinds(name, imported, answers):
+    probability, found = answers[name]
     assert 0 <= probability <= 1
     assert found == imported
 

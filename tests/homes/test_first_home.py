@@ -18,7 +18,7 @@ from pipelines.data.sources.dane import DaneCodes
 from pipelines.errors import StoreError
 from pipelines.evaluate.decision_log import decisions
 from pipelines.fusion.bundle import Bundle, check_golden, load_verified_bundle
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
 from pipelines.registry.audit import append, read_trail
 from pipelines.registry.champion import describe_champion
@@ -87,9 +87,9 @@ def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_cra
         name: newest[name] for name in newest if name not in ("seq", "at", "prev_sha256", "sha256")
     }
     append(paths, **{**facts, "bundle_id": identity})  # as the version that wrote the recipe did
-    said = describe_champion(paths, "denguard")
-    assert said.champion is None
-    assert "a recipe cannot be read: of_a_later_version" in said.problem
+    output = describe_champion(paths, "denguard")
+    assert output.champion is None
+    assert "a recipe cannot be read: of_a_later_version" in output.problem
 
 
 def test_drops_dataset_and_what_was_accepted_are_read(paths: DeploymentPaths) -> None:
@@ -104,8 +104,8 @@ def test_the_newest_success_and_its_week_are_read(paths: DeploymentPaths) -> Non
     assert made is not None
     assert (made.run_id, made.origin_week) == ("first", "2018-w48")
     assert made.known_until.isoformat() == "2018-12-01"
-    assert not judge(paths, made.when + timedelta(days=1)).late
-    assert judge(paths, made.when + timedelta(days=9)).late
+    assert not check_lateness(paths, made.when + timedelta(days=1)).late
+    assert check_lateness(paths, made.when + timedelta(days=9)).late
 
 
 def test_the_chain_of_the_audit_holds(paths: DeploymentPaths) -> None:
@@ -124,11 +124,11 @@ def test_the_decision_is_listed_with_its_reason(paths: DeploymentPaths) -> None:
 def test_status_shows_the_finished_run_and_every_year_that_it_replayed(
     paths: DeploymentPaths,
 ) -> None:
-    said = " ".join(denguard("status").split())
-    assert "run first: finished" in said
-    assert "backtest 4 of 4 years" in said
-    assert "version 1 of origin week 2018-w48" in said
-    assert "not yet" not in said
+    output = " ".join(denguard("status").split())
+    assert "run first: finished" in output
+    assert "backtest 4 of 4 years" in output
+    assert "version 1 of origin week 2018-w48" in output
+    assert "not yet" not in output
 
 
 def test_watch_and_audit_and_list_and_services_speak(paths: DeploymentPaths) -> None:
@@ -152,10 +152,10 @@ def test_watch_and_audit_and_list_and_services_speak(paths: DeploymentPaths) -> 
 def test_a_number_of_the_bulletin_is_traced_to_its_drop_and_every_content_verified(
     paths: DeploymentPaths,
 ) -> None:
-    said = " ".join(denguard("trace", "2018-w48/05001/4", "--verify").split())
-    assert "drop 2018-12-04" in said
-    assert "profile profile.yaml" in said
-    assert "Every link of these 12 holds" in said
+    output = " ".join(denguard("trace", "2018-w48/05001/4", "--verify").split())
+    assert "drop 2018-12-04" in output
+    assert "profile profile.yaml" in output
+    assert "Every link of these 12 holds" in output
 
 
 def test_a_version_is_pulled_from_the_old_remote(paths: DeploymentPaths, tmp_path: Path) -> None:

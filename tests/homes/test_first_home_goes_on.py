@@ -59,13 +59,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def said(home: Path) -> list[str]:
+def outputs(home: Path) -> list[str]:
     """What the commands of the upgrade note answer; one that fails fails every test here."""
     return [denguard(*shlex.split(command)) for command in COMMANDS]
 
 
 @pytest.fixture(scope="module")
-def unchanged(home: Path, said: list[str]) -> Week:
+def unchanged(home: Path, outputs: list[str]) -> Week:
     """The note's run, the first of today's code, without anything new since the old one's last."""
     return _week(home, "after-upgrade")
 
@@ -101,8 +101,8 @@ def _bits_can_differ(home: Path) -> bool:
     return len(facts) > 1
 
 
-def test_the_upgrade_note_reads_what_the_old_version_left_and_then_runs(said: list[str]) -> None:
-    _profile, before, trace, _run, decisions, after = said
+def test_the_upgrade_note_reads_what_the_old_version_left_and_then_runs(outputs: list[str]) -> None:
+    _profile, before, trace, _run, decisions, after = outputs
     assert "run first: finished" in before
     assert "Every link of these" in trace
     assert "after-upgrade" in decisions
@@ -168,8 +168,8 @@ def test_the_chain_of_the_audit_goes_on_from_the_first_versions_entry(next_week:
 
 
 def test_the_first_versions_champion_serves_again_after_a_rollback(next_week: Week) -> None:
-    said = denguard("rollback", "--reason", "a rehearsal", "--by", "test")
-    assert f"Version {next_week.serving['previous']} " in said
+    outputs = denguard("rollback", "--reason", "a rehearsal", "--by", "test")
+    assert f"Version {next_week.serving['previous']} " in outputs
     found = lookup("champion", DeploymentPaths(home=next_week.home))
     assert found is not None
     assert found.version == next_week.serving["previous"]

@@ -130,9 +130,9 @@ def test_the_log_names_the_new_keys_once(
     with caplog.at_level(logging.WARNING):
         own(first)
         own(first)
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert "data.language is place.language now, labels.rule_id is labels.rule now" in said
-    assert "denguard profile" in said
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert "data.language is place.language now, labels.rule_id is labels.rule now" in warning
+    assert "denguard profile" in warning
 
 
 def test_what_denguard_prints_of_it_is_the_same_profile_under_todays_keys(

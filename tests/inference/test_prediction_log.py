@@ -284,8 +284,8 @@ def test_days_on_which_the_endpoint_was_off_keep_what_came_before_for_longer(
     mark_day(paths, TODAY)
     for day in (TODAY + timedelta(days=365 + more) for more in range(3)):
         mark_day(paths, day)
-        gone = prune(paths, 2, day)
-        assert gone == ([TODAY] if day == TODAY + timedelta(days=367) else [])
+        removed = prune(paths, 2, day)
+        assert removed == ([TODAY] if day == TODAY + timedelta(days=367) else [])
 
 
 def test_a_log_that_may_not_be_read_is_not_taken_for_an_empty_one(paths: DeploymentPaths) -> None:

@@ -1,4 +1,4 @@
-"""The real table read with plain pandas, a walked small road, and the registry of
+"""The real table read with plain pandas, a small pipeline that was run, and the registry of
 tests/registry."""
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ def real() -> Tables:
 
 
 @pytest.fixture(scope="session")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Walked:
     rule = {"kind": "endemic_channel", "years": 3, "half_window_weeks": 1}
     return walk(rule, tmp_path_factory.mktemp("walked"))

@@ -185,7 +185,7 @@ def test_an_alert_has_words_for_it() -> None:
     assert "weekly cycle" in body("champion-adopt-rule", facts)
 
 
-def _say(*arguments: str) -> Result:
+def _adopt(*arguments: str) -> Result:
     return CliRunner().invoke(
         app, ["adopt-rule", *arguments, "--by", "Ana", "--reason", "new channel"]
     )
@@ -193,13 +193,13 @@ def _say(*arguments: str) -> Result:
 
 def test_the_command_says_what_it_did(three: DeploymentPaths, tmp_path: Path) -> None:
     _serve("1")
-    assert "Nothing to do: version 1" in _say("--profile", "sample").output
+    assert "Nothing to do: version 1" in _adopt("--profile", "sample").output
     own = tmp_path / "channel.yaml"
     own.write_text("profile: channel\ndata: {}\nlabels: {rule: {kind: endemic_channel}}\n")
-    said = _say("--profile", str(own)).output
-    assert f"Version 1 (label rule {OLD}) is champion no more" in said
-    assert f"by label rule {NEW}" in said
-    assert "There is no champion" in _say("--profile", str(own)).output
+    output = _adopt("--profile", str(own)).output
+    assert f"Version 1 (label rule {OLD}) is champion no more" in output
+    assert f"by label rule {NEW}" in output
+    assert "There is no champion" in _adopt("--profile", str(own)).output
     listed = CliRunner().invoke(app, ["audit"])
     assert listed.exit_code == 0, "the audit's last entry agrees with the registry"
     assert "adopt-rule" in listed.output

@@ -21,23 +21,21 @@ from pipelines.training.candidates import train_candidate
 
 
 @pytest.fixture
-def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("DENGUARD_HOME", str(walked.paths.home))
+def run(built: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("DENGUARD_HOME", str(built.paths.home))
     profile = tmp_path / "small.yaml"
-    profile.write_text(
-        yaml.safe_dump(walked.profile.model_dump(mode="json", exclude_defaults=True))
-    )
+    profile.write_text(yaml.safe_dump(built.profile.model_dump(mode="json", exclude_defaults=True)))
     steps.start(tmp_path.name, {"profile": str(profile)})
     run = open_run(tmp_path.name)
-    leave(run, SnapshotOutput, dataset=run.name(walked.dataset))
-    leave(run, FeaturesOutput, features=run.name(walked.features))
+    leave(run, SnapshotOutput, dataset=run.name(built.dataset))
+    leave(run, FeaturesOutput, features=run.name(built.features))
     return run
 
 
 @pytest.fixture
-def folder(walked: Walked) -> Path:
+def folder(built: Walked) -> Path:
     made = train_candidate(
-        walked.features, "linear", walked.profile, walked.paths.artifacts / "candidates"
+        built.features, "linear", built.profile, built.paths.artifacts / "candidates"
     )
     return Path(made.folder) / "bundle"
 

@@ -63,7 +63,7 @@ def test_the_sample_keeps_its_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "message"),
     [
         ({"kind": "tercile"}, (
             r"no label rule 'tercile'; use one of endemic_channel, incidence, quantile, "
@@ -82,8 +82,8 @@ def test_the_sample_keeps_its_rule() -> None:
         ({"kind": "incidence", "per_100k": 5, "per": 1}, r"per: Extra inputs"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_rule_is_refused_by_key(rule: Any, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_what_cannot_be_a_rule_is_refused_by_key(rule: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         _labels(rule)
 
 

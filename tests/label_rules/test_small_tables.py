@@ -16,9 +16,9 @@ from pipelines.label_config import LabelConfig
 from pipelines.weeks import CDC, ISO
 
 
-def _table(tables: Tables, rule: dict[str, Any], least: int = 10, **asked: Any) -> pd.DataFrame:
+def _table(tables: Tables, rule: dict[str, Any], least: int = 10, **options: Any) -> pd.DataFrame:
     labels = LabelConfig.model_validate({"rule": rule, "min_reference_cases": least})
-    return compute_thresholds(tables, labels, CDC, **asked)
+    return compute_thresholds(tables, labels, CDC, **options)
 
 
 def _of(table: pd.DataFrame, unit: str, year: int) -> pd.DataFrame:

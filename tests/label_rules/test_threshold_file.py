@@ -54,7 +54,7 @@ def _write(path: Path, rows: dict[str, Any], schema: pa.Schema = SCHEMA) -> Path
 
 
 @pytest.mark.parametrize(
-    ("column", "cells", "said"),
+    ("column", "cells", "message"),
     [
         ("unit_id", [None, "a"], "a row without a unit"),
         ("threshold_cases", [float("nan"), 3.0], "no number of cases"),
@@ -68,10 +68,10 @@ def _write(path: Path, rows: dict[str, Any], schema: pa.Schema = SCHEMA) -> Path
     ],
 )
 def test_what_no_rule_gives_is_refused(
-    column: str, cells: list[Any], said: str, tmp_path: Path
+    column: str, cells: list[Any], message: str, tmp_path: Path
 ) -> None:
     read_thresholds(_write(tmp_path / "good", GOOD), CDC)
-    with pytest.raises(StoreError, match=said):
+    with pytest.raises(StoreError, match=message):
         read_thresholds(_write(tmp_path / "bad", {**GOOD, column: cells}), CDC)
 
 

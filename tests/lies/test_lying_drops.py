@@ -63,11 +63,11 @@ def week(base: Home, tmp_path: Path, sheet: Sheet, name: str) -> Outcome:
     moved_registry(home.path / "artifacts" / "mlflow", base.path / "artifacts" / "mlflow")
     bring(home, sheet)
     profile = str(home.path / "tabular.yaml")
-    code, said = home.denguard("run", "--profile", profile, "--horizon", "4", "--run-id", "week")
+    code, output = home.denguard("run", "--profile", profile, "--horizon", "4", "--run-id", "week")
     run = home.path / "artifacts" / "runs" / "week"
     doubts = pd.read_parquet(home.path / "artifacts" / "held" / "doubts.parquet")
     if code != 0:
-        assert "ValidationStopped" in said, said[-2000:]
+        assert "ValidationStopped" in output, output[-2000:]
         issues = json.loads((run / "validation" / "issues.json").read_text())
         critical = tuple(i["code"] for i in issues if i["level"] == "critical")
         shutil.rmtree(home.path)
@@ -130,11 +130,11 @@ def test_a_lie_reaches_neither_champion_nor_bulletin_unseen(
     name: str, base: Home, honest: Outcome, every_sheet: Sheet, tmp_path: Path
 ) -> None:
     true = rows_of(base, every_sheet)
-    told = WALKED[name](true, np.random.default_rng(SEED))
-    outcome = week(base, tmp_path, told.sheet, name)
-    share, of_running = unseen(outcome, told.false), unseen(outcome, told.false, running(true))
-    change = moved(outcome, honest, told.false, of_false=False)
-    itself = moved(outcome, honest, told.false, of_false=True)
+    lie = WALKED[name](true, np.random.default_rng(SEED))
+    outcome = week(base, tmp_path, lie.sheet, name)
+    share, of_running = unseen(outcome, lie.false), unseen(outcome, lie.false, running(true))
+    change = moved(outcome, honest, lie.false, of_false=False)
+    itself = moved(outcome, honest, lie.false, of_false=True)
     state = "stopped: " + ", ".join(outcome.stopped) if outcome.stopped else "went on"
     log.warning(
         f"{name}: {state}; false cells unseen {share:.1%}, of units that ran {of_running:.1%}; "

@@ -103,7 +103,7 @@ def remove(store: Store, *names: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "asked"),
+    ("name", "change", "arguments"),
     [
         ("drop", as_it_is, ["2019-01-02"]),
         ("drop-json", as_it_is, ["2019-01-02", "--json"]),
@@ -125,20 +125,20 @@ def remove(store: Store, *names: str) -> None:
     ],
 )
 def test_an_answer_is_word_for_word_what_it_was(
-    store: Store, name: str, change: Change, asked: list[str]
+    store: Store, name: str, change: Change, arguments: list[str]
 ) -> None:
     known = set(store.forecasts)
     try:
         change(store)
         names = {**_names(store), str(store.paths.home): "<home>"}
         ids = {what: identity for identity, what in names.items()}
-        done = CliRunner().invoke(app, ["trace", *(ids.get(word, word) for word in asked)])
+        done = CliRunner().invoke(app, ["trace", *(ids.get(word, word) for word in arguments)])
     finally:
         for run in set(store.forecasts) - known:
             del store.forecasts[run]
-    output = _one_a_line(done.output) if "--json" in asked else done.output
-    said = _by_name(output, names) + f"exit code {done.exit_code}\n"
-    assert said == (ANSWERS / f"{name}.txt").read_text(encoding="utf-8")
+    output = _one_a_line(done.output) if "--json" in arguments else done.output
+    answer = _by_name(output, names) + f"exit code {done.exit_code}\n"
+    assert answer == (ANSWERS / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def _names(store: Store) -> dict[str, str]:
@@ -165,10 +165,10 @@ def _one_a_line(output: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def _by_name(said: str, names: dict[str, str]) -> str:
+def _by_name(answer: str, names: dict[str, str]) -> str:
     for identity, name in names.items():
-        said = said.replace(identity, name)
-    said = re.sub(r"\b(?!0{32}|([abc])\1{31})[0-9a-f]{32}\b", "<mlflow run>", said)
-    said = re.sub(r"(pruned on |\"pruned\": \"|withdrawn on )\d{4}-\d\d-\d\d", r"\1<day>", said)
+        answer = answer.replace(identity, name)
+    answer = re.sub(r"\b(?!0{32}|([abc])\1{31})[0-9a-f]{32}\b", "<mlflow run>", answer)
+    answer = re.sub(r"(pruned on |\"pruned\": \"|withdrawn on )\d{4}-\d\d-\d\d", r"\1<day>", answer)
     # a bundle's other files, and so its damaged whole, are not the same everywhere
-    return re.sub(r"its content is\s+[0-9a-f]{16}", "its content is <other>", said)
+    return re.sub(r"its content is\s+[0-9a-f]{16}", "its content is <other>", answer)

@@ -22,36 +22,39 @@ from pipelines.storage import read_json, shared, write_json
 Damage = Callable[..., Path]
 
 
-def _said(found: Trace) -> str:
+def _faults(found: Trace) -> str:
     return " | ".join(f"{b.what} @ {b.where} -> {b.fix}" for b in found.broken)
 
 
 def test_a_whole_store_has_no_broken_link_by_name_or_by_content(store: Store) -> None:
     for what in ("2018-12-04", "2019-01-02", FIRST_TRACE, "champion"):
-        assert _said(trace(what, store.paths, by_content=True)) == ""
+        assert _faults(trace(what, store.paths, by_content=True)) == ""
 
 
 def test_a_dataset_that_is_gone_is_named_and_the_walk_reaches_its_drop(
     store: Store, damage: Damage
 ) -> None:
-    gone = f"artifacts/datasets/{store.datasets['first']}"
-    damage(gone)
+    dataset = f"artifacts/datasets/{store.datasets['first']}"
+    damage(dataset)
     found = trace(FIRST_TRACE, store.paths, "up")
-    assert f"dataset version {store.datasets['first']} is gone @ {gone}" in _said(found)
+    assert f"dataset version {store.datasets['first']} is missing @ {dataset}" in _faults(found)
     assert any(key.startswith("drop:2018-12-04") for key in found.up)
-    assert "denguard pull" in _said(found)
+    assert "denguard pull" in _faults(found)
 
 
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("artifacts/features/{feature}", "feature version {feature} is gone"),
-        ("artifacts/forecasts/{forecast}", "forecast version {forecast} is gone"),
-        ("artifacts/decisions/first.json", "decision of run first is gone"),
-        ("artifacts/reports/first/report.html", "report of run first is gone"),
-        ("artifacts/runs/first/validation/issues.json", "validation report of run first is gone"),
-        ("artifacts/candidates/c48", "bundle {bundle} is gone"),
-        ("data/drops/2018-12-04", "drop 2018-12-04 is gone"),
+        ("artifacts/features/{feature}", "feature version {feature} is missing"),
+        ("artifacts/forecasts/{forecast}", "forecast version {forecast} is missing"),
+        ("artifacts/decisions/first.json", "decision of run first is missing"),
+        ("artifacts/reports/first/report.html", "report of run first is missing"),
+        (
+            "artifacts/runs/first/validation/issues.json",
+            "validation report of run first is missing",
+        ),
+        ("artifacts/candidates/c48", "bundle {bundle} is missing"),
+        ("data/drops/2018-12-04", "drop 2018-12-04 is missing"),
         (
             "artifacts/versions/samples-{dataset}.dvc",
             "DVC's sidecar of dataset version {dataset} is absent",
@@ -71,7 +74,7 @@ def test_what_is_gone_is_named(store: Store, damage: Damage, name: str, what: st
     }
     damage(name.format(**ids))
     found = trace("2018-12-04", store.paths)
-    assert what.format(**ids) in _said(found)
+    assert what.format(**ids) in _faults(found)
     assert all(link.where and link.fix for link in found.broken)
     assert {f"report:{run}" for run in ("first", "second", "third")} <= found.down
 
@@ -83,7 +86,9 @@ def test_a_version_that_the_index_has_with_other_content_is_named(store: Store, 
     listed: Any = read_json(index)
     listed["versions"][f"{kind}-{known['first']}"]["md5"] = "0.dir"
     write_json(index, listed)
-    assert f"version {known['first']} is not in the index" in _said(trace("run first", store.paths))
+    assert f"version {known['first']} is not in the index" in _faults(
+        trace("run first", store.paths)
+    )
 
 
 @pytest.mark.parametrize("index", ["{", '{"versions": ["samples"]}', '{"versions": {"a": 7}}'])
@@ -92,8 +97,8 @@ def test_an_index_that_is_damaged_is_named_once_and_hides_nothing(
 ) -> None:
     damage("artifacts/versions/index.json", index)
     found = trace("run first", store.paths)
-    assert _said(found).count("the index of versions cannot be read") == 1
-    assert f"dataset version {store.datasets['first']} is not in the index" in _said(found)
+    assert _faults(found).count("the index of versions cannot be read") == 1
+    assert f"dataset version {store.datasets['first']} is not in the index" in _faults(found)
 
 
 def test_broken_links_of_a_kind_are_named_by_id(store: Store) -> None:
@@ -101,7 +106,7 @@ def test_broken_links_of_a_kind_are_named_by_id(store: Store) -> None:
     for number in range(12):
         shutil.copytree(runs / "second", runs / f"weekly-{number:02d}")
     named = [link.what for link in trace("2018-12-04", store.paths, "down").broken]
-    assert named == [f"decision of run weekly-{number:02d} is gone" for number in range(12)]
+    assert named == [f"decision of run weekly-{number:02d} is missing" for number in range(12)]
 
 
 def test_only_links_of_the_walk_are_named(store: Store, damage: Damage) -> None:
@@ -136,19 +141,19 @@ def test_other_content_is_found_only_if_contents_are_compared(
     assert trace("2018-12-04", store.paths).broken == ()
     found = trace("2018-12-04", store.paths, by_content=True)
     assert len(found.broken) == 1
-    assert what.format(**ids) in _said(found)
+    assert what.format(**ids) in _faults(found)
 
 
 def test_a_description_that_cannot_be_read_is_named(store: Store, damage: Damage) -> None:
     damage("artifacts/candidates/c48/bundle/bundle.json", '{"meta": {"head"')
     found = trace(store.bundles["first"], store.paths)
-    assert f"the description of bundle {store.bundles['first']} cannot be read" in _said(found)
+    assert f"the description of bundle {store.bundles['first']} cannot be read" in _faults(found)
     assert f"features:{store.features['first']}" in found.up, "the run says it too"
 
 
 def test_a_forecast_whose_parquet_is_torn_is_named(store: Store, damage: Damage) -> None:
     damage(f"artifacts/forecasts/{store.forecasts['first']}/forecast.parquet", "PAR1")
-    assert "cannot be read" in _said(trace(store.forecasts["first"], store.paths))
+    assert "cannot be read" in _faults(trace(store.forecasts["first"], store.paths))
 
 
 def test_a_drop_that_a_run_saw_with_other_content_than_the_accepted_one_is_named(
@@ -160,7 +165,7 @@ def test_a_drop_that_a_run_saw_with_other_content_than_the_accepted_one_is_named
     )
     found = trace("2018-12-04", store.paths)
     assert "was seen with 2 contents" in found.note
-    assert "had content 0123456789abcdef in this run" in _said(found)
+    assert "had content 0123456789abcdef in this run" in _faults(found)
 
 
 def test_a_prediction_of_a_bundle_that_the_registry_no_longer_has_is_named(store: Store) -> None:
@@ -170,10 +175,10 @@ def test_a_prediction_of_a_bundle_that_the_registry_no_longer_has_is_named(store
     found = trace(FIRST_TRACE, store.paths)
     assert (
         f"prediction {FIRST_TRACE} was made by bundle {store.bundles['first']}, which is not in "
-        "the registry" in _said(found)
+        "the registry" in _faults(found)
     )
     assert any(key.startswith("drop:2018-12-04") for key in found.up)
-    assert "model version 1 is not in the registry" in _said(trace("2018-12-04", store.paths))
+    assert "model version 1 is not in the registry" in _faults(trace("2018-12-04", store.paths))
 
 
 def test_a_registry_that_is_gone_is_named_once_and_files_say_the_rest(
@@ -193,7 +198,7 @@ def test_a_registry_that_does_not_listen_ends_within_its_limits(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     found = trace(FIRST_TRACE, store.paths)
-    assert "the registry does not answer" in _said(found)
+    assert "the registry does not answer" in _faults(found)
     assert any(key.startswith("drop:2018-12-04") for key in found.up)
 
 
@@ -205,7 +210,7 @@ def _mlflow_run(store: Store) -> tuple[MlflowClient, str]:
 def test_an_mlflow_run_that_names_other_features_than_its_bundle_is_named(store: Store) -> None:
     client, run_id = _mlflow_run(store)
     client.set_tag(run_id, "feature_version", "ffff")
-    assert f"MLflow run {run_id} names feature version ffff" in _said(
+    assert f"MLflow run {run_id} names feature version ffff" in _faults(
         trace("version 1", store.paths)
     )
 
@@ -218,13 +223,13 @@ def test_without_any_copy_of_the_bundle_its_mlflow_run_leads_to_the_features(
         shutil.rmtree(store.paths.artifacts / "runs" / run)
     found = trace("version 1", store.paths, "up")
     assert f"dataset:{store.datasets['first']}" in found.up
-    assert "the registry holds it" in _said(found)
+    assert "the registry holds it" in _faults(found)
 
 
 def test_a_version_number_that_means_another_bundle_in_the_registry_is_named(store: Store) -> None:
     connect(store.paths).set_model_version_tag("denguard", "1", "bundle_id", store.bundles["third"])
     found = trace(store.forecasts["first"], store.paths)
-    assert f"model version 1 is bundle {store.bundles['third']} in the registry" in _said(found)
+    assert f"model version 1 is bundle {store.bundles['third']} in the registry" in _faults(found)
 
 
 @pytest.mark.parametrize("record", ['{"drops": [{"sha256": 1}]}', '{"drops": 7}', "not JSON"])
@@ -232,7 +237,7 @@ def test_a_run_whose_records_make_no_sense_is_named_and_the_others_are_walked(
     store: Store, damage: Damage, record: str
 ) -> None:
     damage("artifacts/runs/second/ingest.json", record)
-    assert "run" in _said(trace("second", store.paths))
+    assert "run" in _faults(trace("second", store.paths))
     assert trace("third", store.paths).broken == ()
 
 
@@ -250,7 +255,7 @@ def test_what_another_machine_holds_is_not_gone(
         damage(f"artifacts/{name}")
     damage("data/drops")
     found = trace(store.forecasts["first"], store.paths)
-    assert _said(found) == ""
+    assert _faults(found) == ""
     assert (found.up, found.down) == (before.up, before.down)
     assert found.graph.nodes[f"dataset:{store.datasets['first']}"].facts["held_by"] == str(
         tmp_path / "shared"
@@ -284,8 +289,8 @@ def _handed_over(store: Store, run_id: str) -> list[str]:
 
 def test_a_version_without_its_bundles_id_is_named(store: Store) -> None:
     connect(store.paths).delete_model_version_tag("denguard", "1", "bundle_id")
-    said = _said(trace("version 1", store.paths))
-    assert "model version 1 does not say which bundle it is @ denguard" in said
+    faults = _faults(trace("version 1", store.paths))
+    assert "model version 1 does not say which bundle it is @ denguard" in faults
 
 
 def test_an_mlflow_run_that_is_gone_is_named(store: Store) -> None:
@@ -293,5 +298,5 @@ def test_an_mlflow_run_that_is_gone_is_named(store: Store) -> None:
     database = store.paths.artifacts / "mlflow" / "mlflow.db"
     with closing(sqlite3.connect(database)) as held, held:
         held.execute("update runs set run_uuid = ? where run_uuid = ?", ("f" * 32, run_id))
-    said = _said(trace("version 1", store.paths))
-    assert f"MLflow run {run_id} could not be read" in said
+    faults = _faults(trace("version 1", store.paths))
+    assert f"MLflow run {run_id} could not be read" in faults

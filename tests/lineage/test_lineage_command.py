@@ -49,7 +49,7 @@ def test_a_broken_link_ends_with_exit_code_1(store: Store, flags: list[str]) -> 
     (store.paths.home / "artifacts" / "decisions" / "first.json").unlink()
     done = CliRunner().invoke(app, ["trace", "2018-w48", *flags])
     assert done.exit_code == 1
-    assert "decision of run first is gone" in done.output
+    assert "decision of run first is missing" in done.output
     assert "artifacts/decisions/first.json" in done.output
     assert ("<< broken, see below" in done.output) == (flags == [])
 
@@ -65,10 +65,10 @@ def test_many_runs_of_one_dataset_are_counted_not_listed(store: Store) -> None:
 
 def test_a_look_up_loads_no_torch_with_which_arrow_may_abort_at_the_end(store: Store) -> None:
     """A process that holds both and ends right after a read aborted in two of three calls."""
-    asked = f"{store.forecasts['first']}/05001/12"
+    row = f"{store.forecasts['first']}/05001/12"
     command = (
         "import sys; from typer.testing import CliRunner; from pipelines.cli import app; "
-        f"CliRunner().invoke(app, ['trace', '{asked}']); CliRunner().invoke(app, ['audit']); "
+        f"CliRunner().invoke(app, ['trace', '{row}']); CliRunner().invoke(app, ['audit']); "
         "print(sorted({'torch', 'sklearn', 'mlflow'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -131,7 +131,7 @@ def test_a_version_is_found_by_its_beginning_its_embedding_version_and_its_name_
 
 
 @pytest.mark.parametrize(
-    ("what", "told"),
+    ("what", "message"),
     [
         ("2018-w48-nope/05001/4", "there is no forecast 2018-w48-nope"),
         ("2018-w48/05002/4", "has no row 05002/4"),
@@ -148,21 +148,21 @@ def test_a_version_is_found_by_its_beginning_its_embedding_version_and_its_name_
     ],
 )
 def test_a_name_that_is_unknown_is_answered_with_the_nearest_and_what_can_be_traced(
-    store: Store, what: str, told: str
+    store: Store, what: str, message: str
 ) -> None:
-    with pytest.raises(ConfigError) as told_off:
+    with pytest.raises(ConfigError) as refused:
         trace(what, store.paths)
-    assert told in str(told_off.value)
+    assert message in str(refused.value)
 
 
 def test_a_name_of_several_things_is_answered_with_all_of_them(store: Store) -> None:
     forecast = store.forecasts["first"]
     twin = store.paths.artifacts / "forecasts" / f"{forecast[:-2]}zz"
     twin.mkdir()
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         trace(forecast[:-2], store.paths)
-    assert twin.name in str(told.value)
-    assert forecast in str(told.value)
+    assert twin.name in str(refused.value)
+    assert forecast in str(refused.value)
 
 
 def test_a_drop_that_no_run_has_read_is_known_and_nothing_rests_on_it(store: Store) -> None:

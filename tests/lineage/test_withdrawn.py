@@ -9,7 +9,7 @@ from pipelines.ops.withdrawing import withdraw_drop
 from pipelines.run.withdrawn import withdraw
 
 
-def _said(store: Store, what: str) -> str:
+def _traced(store: Store, what: str) -> str:
     return "\n".join(render.lines(trace(what, store.paths)))
 
 
@@ -19,9 +19,9 @@ def test_a_trace_of_what_was_withdrawn_holds_and_says_so(store: Store) -> None:
     withdraw(store.paths, "forecast", store.forecasts["third"], "Ben", "wrong counts")
     after = trace("2019-01-02", store.paths)
     assert (after.up, after.down, after.broken) == (before.up, before.down, before.broken)
-    said = " ".join(_said(store, "2019-01-02").split())
-    assert "by Ana: the neighbour's figures" in said and "by Ben: wrong counts" in said
-    assert "withdrawn" not in _said(store, store.forecasts["first"])
+    output = " ".join(_traced(store, "2019-01-02").split())
+    assert "by Ana: the neighbour's figures" in output and "by Ben: wrong counts" in output
+    assert "withdrawn" not in _traced(store, store.forecasts["first"])
 
 
 def test_a_withdrawal_names_all_that_rests_on_the_drop_and_the_champion_among_it(

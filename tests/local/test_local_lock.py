@@ -105,9 +105,9 @@ def wanted(checkout: Path) -> set[str]:
 def test_an_extra_is_its_lines_and_what_builds_the_package(installed: Path) -> None:
     install(installed, "demo")
     assert wanted(installed) == {"ftfy", "torch", "setuptools"}
-    asked = (installed / "asked").read_text()
-    assert "install -q --no-deps --require-hashes -r" in asked
-    assert "--extra-index-url" not in asked
+    calls = (installed / "asked").read_text()
+    assert "install -q --no-deps --require-hashes -r" in calls
+    assert "--extra-index-url" not in calls
 
 
 def test_several_extras_are_joined_and_torch_comes_from_the_index_named(installed: Path) -> None:
@@ -135,8 +135,8 @@ def test_a_cpu_build_with_another_hash_ends_the_installation(installed: Path) ->
 
 @pytest.mark.skipif(os.uname().sysname != "Linux", reason="GPU libraries are asked for on Linux")
 def test_another_build_of_torch_gets_its_libraries_and_a_word(installed: Path) -> None:
-    said = install(installed, "demo", torch="2.13.0")
-    assert "WARNING: torch 2.13.0 is not the CPU build" in said
+    output = install(installed, "demo", torch="2.13.0")
+    assert "WARNING: torch 2.13.0 is not the CPU build" in output
     assert wanted(installed) == {"ftfy", "torch", "setuptools", "nvidia-cublas"}
 
 

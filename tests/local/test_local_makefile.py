@@ -36,8 +36,8 @@ def make(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
 
 
 def test_make_alone_explains_every_target() -> None:
-    said = make().stdout
-    assert [name for name in TARGETS if not re.search(rf"^  {name} +\S", said, re.M)] == []
+    output = make().stdout
+    assert [name for name in TARGETS if not re.search(rf"^  {name} +\S", output, re.M)] == []
 
 
 @pytest.fixture
@@ -49,17 +49,17 @@ def fresh(tmp_path: Path) -> Path:
 
 
 def test_versions_come_from_the_lock_and_torch_from_the_index_named(fresh: Path) -> None:
-    said = make("-n", "install", "TORCH_INDEX=https://torch.example/cpu", cwd=fresh).stdout
-    install = next(line for line in said.splitlines() if "install_locked.sh" in line)
+    output = make("-n", "install", "TORCH_INDEX=https://torch.example/cpu", cwd=fresh).stdout
+    install = next(line for line in output.splitlines() if "install_locked.sh" in line)
     assert 'TORCH_INDEX="https://torch.example/cpu"' in install
     assert "install_locked.sh dev &&" in install
     assert "--no-deps --no-build-isolation -e ." in install
 
 
 def test_another_installer_is_honoured(fresh: Path) -> None:
-    said = make("-n", "install", "PIP=uv pip", cwd=fresh).stdout
-    assert 'PIP="uv pip"' in said
-    assert "uv pip install -q --no-deps --no-build-isolation -e ." in said
+    output = make("-n", "install", "PIP=uv pip", cwd=fresh).stdout
+    assert 'PIP="uv pip"' in output
+    assert "uv pip install -q --no-deps --no-build-isolation -e ." in output
 
 
 def test_nothing_is_installed_twice(fresh: Path) -> None:
@@ -87,9 +87,9 @@ def test_another_python_version_is_refused_by_name(fresh: Path) -> None:
 
 
 def test_llama_is_built_without_native_tuning_and_amx() -> None:
-    said = make("-n", "llama").stdout
-    assert "-DGGML_NATIVE=OFF" in said
-    assert set(re.findall(r"-DGGML_AMX_\w+=(\w+)", said)) == {"OFF"}
+    output = make("-n", "llama").stdout
+    assert "-DGGML_NATIVE=OFF" in output
+    assert set(re.findall(r"-DGGML_AMX_\w+=(\w+)", output)) == {"OFF"}
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="needs Linux's /proc/cpuinfo")
@@ -106,9 +106,9 @@ def test_only_test_slow_runs_the_slow_tests() -> None:
 
 
 def test_check_changes_no_file() -> None:
-    said = make("-n", "check").stdout
-    assert "ruff format --check" in said
-    assert "--fix" not in said
+    output = make("-n", "check").stdout
+    assert "ruff format --check" in output
+    assert "--fix" not in output
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_check_fails_with_mypy_and_asks_again_only_where_it_could_not_work(
 def test_cleaning_keeps_the_drops_unless_told(fresh: Path) -> None:
     for name in ("data", "artifacts"):
         (fresh / name).mkdir()
-    said = make("clean", cwd=fresh)
-    assert said.returncode == 0, said.stderr
+    output = make("clean", cwd=fresh)
+    assert output.returncode == 0, output.stderr
     assert (fresh / "data").is_dir() and not (fresh / "artifacts").exists()
-    assert "CLEAN_DATA=1" in said.stdout
+    assert "CLEAN_DATA=1" in output.stdout
     make("clean", "CLEAN_DATA=1", cwd=fresh)
     assert not (fresh / "data").exists()

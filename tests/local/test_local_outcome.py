@@ -31,10 +31,10 @@ def services(tmp_path: Path) -> Services:
 def test_a_failed_run_is_told_with_step_cause_fix_and_log(services: Services) -> None:
     error = DropError("a column is missing", where="metadata.csv", fix="add it")
     fail(services.layout.paths, RUN, "validate", error)
-    told = str(outcome.failure(services, RUN))
-    assert "validate failed. a column is missing (metadata.csv)" in told
-    assert "What to do: add it" in told
-    assert f"run_id={RUN}" in told and "failure.json" in told
+    text = str(outcome.failure(services, RUN))
+    assert "validate failed. a column is missing (metadata.csv)" in text
+    assert "What to do: add it" in text
+    assert f"run_id={RUN}" in text and "failure.json" in text
 
 
 def test_a_run_that_left_no_record_points_to_its_logs(services: Services) -> None:

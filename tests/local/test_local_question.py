@@ -101,11 +101,11 @@ def test_the_question_holds_what_was_known_and_nothing_later(paths: DeploymentPa
         "horizon_weeks": 4,
         "dataset_version": "d1",
     }
-    asked = question_for(paths, row)
+    question = question_for(paths, row)
     newest = CDC.week_no(ORIGIN)
-    assert len(asked["recent_cases"]) == 53
-    assert asked["recent_cases"][-3:] == [99.0, None, float(newest % 7)]
-    assert asked["climate_month"] == "2018-11"
-    assert len(asked["climate"]) == 3
-    assert (asked["population"], asked["houses_per_km2"]) == (2.4e6, None)
-    assert PredictionRequest.model_validate({"rows": [asked]})
+    assert len(question["recent_cases"]) == 53
+    assert question["recent_cases"][-3:] == [99.0, None, float(newest % 7)]
+    assert question["climate_month"] == "2018-11"
+    assert len(question["climate"]) == 3
+    assert (question["population"], question["houses_per_km2"]) == (2.4e6, None)
+    assert PredictionRequest.model_validate({"rows": [question]})

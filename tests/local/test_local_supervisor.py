@@ -35,10 +35,10 @@ def test_services_start_once_are_repaired_and_leave_nothing(
     paths: DeploymentPaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = supervisor.up(paths)
-    first, said = pids(paths), capsys.readouterr().out
-    assert services.urls["airflow"] in said
-    assert str(services.layout.api_key_file) in said
-    assert services.secrets.api_key not in said
+    first, output = pids(paths), capsys.readouterr().out
+    assert services.urls["airflow"] in output
+    assert str(services.layout.api_key_file) in output
+    assert services.secrets.api_key not in output
     listening = {
         c.laddr.ip
         for p in marked(str(services.layout.local))

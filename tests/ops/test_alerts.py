@@ -29,10 +29,10 @@ from pipelines.config import DeploymentPaths
 from pipelines.contracts import WITHOUT
 from pipelines.errors import BusyError, ConfigError, DeployError, StoreError
 from pipelines.ops import alerts, channels, texts
-from pipelines.ops.alerts import load, tell
+from pipelines.ops.alerts import load, send_alerts
 from pipelines.ops.settings import alert_settings
 from pipelines.ops.status import open_alerts
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, release
 from pipelines.storage import write_json
@@ -60,12 +60,12 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
 
 
 def kinds(paths: DeploymentPaths) -> list[str]:
-    """What is new to tell of, without a word on lateness."""
-    return [alert["kind"] for alert in tell(paths, None, NOW)]
+    """Kinds of the new alerts; lateness is not checked."""
+    return [alert["kind"] for alert in send_alerts(paths, None, NOW)]
 
 
 def watch(paths: DeploymentPaths, later: timedelta = timedelta(0)) -> None:
-    tell(paths, judge(paths, NOW + later), NOW + later)
+    send_alerts(paths, check_lateness(paths, NOW + later), NOW + later)
 
 
 def test_a_late_forecast_is_told_once_and_once_more_when_it_is_on_time_again(
@@ -87,20 +87,20 @@ def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(
     folder = walk(paths.home, "weekly", "ingest")
     fail(folder, "validate", StoreError("a shard is damaged", where="shard 3", fix="run it again"))
     for _ in range(2):
-        tell(paths)
-    (told,) = hook.alerts
-    assert (told["kind"], told["run_id"]) == ("run-failed", "weekly")
-    assert told["title"] == "run weekly failed at step validate"
-    assert "Cause: a shard is damaged" in told["body"]
-    assert "What to do: run it again" in told["body"]
+        send_alerts(paths)
+    (alert,) = hook.alerts
+    assert (alert["kind"], alert["run_id"]) == ("run-failed", "weekly")
+    assert alert["title"] == "run weekly failed at step validate"
+    assert "Cause: a shard is damaged" in alert["body"]
+    assert "What to do: run it again" in alert["body"]
     fail(folder, "train", StoreError("another thing"))  # further on, another cause
-    tell(paths)
+    send_alerts(paths)
     for step in ("validate", "train"):
         mend(folder, step)
-    tell(paths)  # neither failed nor finished: it was cleared and has not ended
+    send_alerts(paths)  # neither failed nor finished: it was cleared and has not ended
     walk(paths.home, "weekly")
     for _ in range(2):
-        tell(paths)
+        send_alerts(paths)
     assert hook.kinds == ["run-failed", "run-failed", "recovered"]
 
 
@@ -110,22 +110,22 @@ def test_a_failure_that_airflow_may_try_again_is_not_told_yet(
     fail(walk(paths.home, "weekly", "ingest"), "validate", StoreError("the disk is full"))
     with by_airflow(), during(paths, "weekly", "validate"):
         pass
-    tell(paths)
+    send_alerts(paths)
     assert hook.kinds == []
     release(paths, "weekly")  # what the end of the DAG run does
-    tell(paths)
+    send_alerts(paths)
     assert hook.kinds == ["run-failed"]
 
 
 def test_champions_are_told_by_their_net_change(paths: DeploymentPaths, hook: Hook) -> None:
     walk(paths.home, "weekly")
     move(paths.home, "promote", None, "1")
-    tell(paths)
+    send_alerts(paths)
     move(paths.home, "promote", "1", "2")
     move(paths.home, "undo", "2", "1")
-    tell(paths)
+    send_alerts(paths)
     move(paths.home, "rollback", "1", "0")
-    tell(paths)
+    send_alerts(paths)
     assert hook.kinds == ["champion-promote", "champion-rollback"]
     assert [a["title"] for a in hook.alerts] == [
         "version 1 is champion now",
@@ -139,7 +139,7 @@ def test_a_refused_deployment_has_its_own_words(paths: DeploymentPaths, hook: Ho
         "report",
         DeployError("the new champion was not deployed: bad", fix="correct it"),
     )
-    tell(paths)
+    send_alerts(paths)
     assert hook.kinds == ["deploy-refused"]
     assert "The old champion serves" in hook.alerts[0]["body"]
 
@@ -284,7 +284,7 @@ def test_no_secret_is_in_any_log_or_file(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("DENGUARD_ALERT_WEBHOOK_URL", "hooks.example.org/sesame", "write https://"),
         ("DENGUARD_ALERT_WEBHOOK_URL", "https://[sesame", "not an address"),
@@ -294,12 +294,12 @@ def test_no_secret_is_in_any_log_or_file(
     ],
 )
 def test_a_wrong_setting_is_refused_by_name_and_never_shown(
-    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as refused:
         alert_settings()
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert name in str(refused.value)
     assert "sesame" not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -354,10 +354,10 @@ def test_a_process_that_died_without_a_word_is_a_failed_run(
         check=False,
     )
     for _ in range(2):
-        tell(paths)
+        send_alerts(paths)
     assert hook.kinds == ["run-failed"]
     assert "at step train" in hook.alerts[0]["title"]
-    assert "without a word" in json.dumps(hook.alerts[0])
+    assert "without an error message" in json.dumps(hook.alerts[0])
 
 
 def test_a_run_refused_by_the_lock_is_no_failed_run(paths: DeploymentPaths) -> None:
@@ -366,7 +366,7 @@ def test_a_run_refused_by_the_lock_is_no_failed_run(paths: DeploymentPaths) -> N
 
     with hold(paths, "first"), pytest.raises(BusyError):
         steps.start("second", {"profile": "ci"})
-    assert tell(paths) == []
+    assert send_alerts(paths) == []
 
 
 def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(paths: DeploymentPaths) -> None:
@@ -419,7 +419,7 @@ def test_alerts_speak_the_language_of_the_place_by_both_channels(
         monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@{address}")
         monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org")
         monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
-        tell(paths, None, NOW)
+        send_alerts(paths, None, NOW)
     assert hook.alerts[0]["language"] == "es"
     assert hook.alerts[0]["title"] == "el proceso weekly falló en el paso validate"
     assert "Qué hacer: run it again" in hook.alerts[0]["body"]  # an error is quoted as it is
@@ -432,8 +432,8 @@ def test_alerts_speak_the_language_of_the_place_by_both_channels(
 def test_every_alert_has_words_for_facts_that_are_missing(language: str) -> None:
     for key in words_of("en").texts:
         if found := re.fullmatch(r"alert-(.+)-title", key):
-            said = f"{texts.title(found[1], {}, language)} {texts.body(found[1], {}, language)}"
-            assert "{" not in said and "None" not in said
+            text = f"{texts.title(found[1], {}, language)} {texts.body(found[1], {}, language)}"
+            assert "{" not in text and "None" not in text
 
 
 def test_held_values_are_told_by_plain_phrases_and_in_the_right_number() -> None:
@@ -442,11 +442,11 @@ def test_held_values_are_told_by_plain_phrases_and_in_the_right_number() -> None
     assert "1 cause in" in texts.title("held", facts) and "English" in texts.body("held", facts)
     assert texts.title("held", facts, "fr").endswith("1 cause dans la livraison 2018-12-11")
     assert "2 causas na entrega" in texts.title("held", {**facts, "n": 2}, "pt")
-    told = texts.body("unconfirmed", {**facts, "n": 2}, "es")
-    assert told.startswith(
+    alert = texts.body("unconfirmed", {**facts, "n": 2}, "es")
+    assert alert.startswith(
         "de pronto 0 casos donde había casos cada semana: 05001, 2018-w49 (causa 1a2b)\ny 1 más"
     )
-    assert "English" not in told
+    assert "English" not in alert
 
 
 def test_a_language_without_words_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,5 +59,5 @@ def test_a_file_with_several_links_counts_once(home: Path) -> None:
 def test_status_says_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     walk(home, "weekly")
     show(gather(DeploymentPaths(home=home), None, NOW, {}), DeploymentPaths(home=home))
-    said = " ".join(capsys.readouterr().out.split())
-    assert "disk" in said and "growth is known after a second run" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "disk" in output and "growth is known after a second run" in output

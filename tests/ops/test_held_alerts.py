@@ -17,7 +17,7 @@ from pipelines.data.plausible.answers import read_answers
 from pipelines.data.plausible.causes import answer_causes, keep_causes
 from pipelines.data.plausible.listed import known_causes
 from pipelines.ops import texts
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import send_alerts
 from pipelines.ops.arrivals import waiting_drop
 from pipelines.ops.held import waiting_words
 from pipelines.ops.status import gather
@@ -32,25 +32,25 @@ def paths(home: Path) -> DeploymentPaths:
 def validated(paths: DeploymentPaths, lie: float) -> DeploymentPaths:
     """What the validate step keeps of a drop in whose newest week one unit says `lie`."""
 
-    def told(counts: Counts) -> Counts:
+    def with_a_rise(counts: Counts) -> Counts:
         counts.loc["1002", counts.columns[-1]] = lie
         return counts
 
     place = Place(paths.drops)
-    place.weekly(history(), told)
+    place.weekly(history(), with_a_rise)
     answers = read_answers(paths)
     keep_causes(paths, "run", place.judged(answers=answers), CDC, answers)
     return paths
 
 
 def kinds(paths: DeploymentPaths) -> list[str]:
-    found = [alert["kind"] for alert in tell(paths, None, NOW)]
+    found = [alert["kind"] for alert in send_alerts(paths, None, NOW)]
     return [kind for kind in found if kind in ("held", "unconfirmed")]
 
 
 def test_a_rise_that_nobody_confirmed_is_told_at_once_and_once(paths: DeploymentPaths) -> None:
     validated(paths, 5000.0)
-    [alert] = [a for a in tell(paths, None, NOW) if a["kind"] == "unconfirmed"]
+    [alert] = [a for a in send_alerts(paths, None, NOW) if a["kind"] == "unconfirmed"]
     assert "1002" in alert["facts"]["causes"]
     assert "1002" in texts.body("unconfirmed", alert["facts"], "es")
     assert kinds(paths) == []
@@ -69,8 +69,8 @@ def test_status_and_watch_say_that_values_wait_until_somebody_answers(
         gather(paths, None, NOW, {}).held
         == "1 cause of held values waits for an answer (denguard confirm)"
     )
-    said = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
-    assert "1 cause of held values waits for an answer (denguard confirm)" in said
+    output = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
+    assert "1 cause of held values waits for an answer (denguard confirm)" in output
     [cause] = known_causes(paths)
     answer_causes(paths, [cause.cause_id], "confirmed", "A", "asked")
     validated(paths, 0.0)
@@ -84,8 +84,8 @@ def test_an_answered_cause_is_off_every_list_before_the_next_run_judges_by_it(
     [cause] = known_causes(paths)
     answer_causes(paths, [cause.cause_id], "confirmed", "A", "asked")
     assert waiting_words(paths) == ""
-    said = CliRunner().invoke(app, ["confirm"]).output
-    assert "Nothing waits" in said and "The next run judges by it" in said
+    output = CliRunner().invoke(app, ["confirm"]).output
+    assert "Nothing waits" in output and "The next run judges by it" in output
     assert "confirmed" in CliRunner().invoke(app, ["confirm", cause.cause_id, "--show"]).output
 
 
@@ -108,8 +108,8 @@ def test_an_answer_says_which_earlier_one_it_replaces(paths: DeploymentPaths) ->
     [cause] = known_causes(paths)
     answer_causes(paths, [cause.cause_id], "rejected", "B. Person", "cut off")
     arguments = ["confirm", cause.cause_id, "--by", "A", "--reason", "asked"]
-    said = CliRunner().invoke(app, arguments).output
-    assert "was rejected by B. Person" in said and "cut off" in said
+    output = CliRunner().invoke(app, arguments).output
+    assert "was rejected by B. Person" in output and "cut off" in output
 
 
 def test_an_answer_starts_a_run_as_a_late_drop_does_and_only_until_it_was_heard(

@@ -19,9 +19,9 @@ from pipelines.cli import app
 from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import BusyError, ConfigError, StoreError
 from pipelines.lineage import trace
-from pipelines.ops.prune.doing import prune
 from pipelines.ops.prune.pins import pin, unpin
 from pipelines.ops.prune.plan import Plan, plan
+from pipelines.ops.prune.removal import prune
 from pipelines.registry.alias import connect
 from pipelines.retention_config import RetentionConfig
 from pipelines.run import Run, RunParams
@@ -176,7 +176,7 @@ def test_a_forecast_and_its_report_outlive_what_they_rested_on_and_trace_says_so
 def test_what_was_lost_otherwise_is_still_a_broken_link(store: Store) -> None:
     prune(store.paths, SHORT, NOW)
     shutil.rmtree(store.paths.artifacts / "features" / store.features["newest"])
-    assert ["is gone" in link.what for link in trace("champion", store.paths, "up").broken] == [
+    assert ["is missing" in link.what for link in trace("champion", store.paths, "up").broken] == [
         True
     ]
 
@@ -363,12 +363,12 @@ def test_while_a_run_is_at_work_nothing_goes(store: Store) -> None:
 def test_what_goes_is_announced_before_it_is_touched(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.ops.prune import doing
+    from pipelines.ops.prune import removal
 
     def refuse(path: Path) -> None:
         raise OSError(28, "no space", str(path))
 
-    monkeypatch.setattr(doing, "remove", refuse)
+    monkeypatch.setattr(removal, "remove", refuse)
     with pytest.raises(OSError, match="no space"):
         prune(store.paths, SHORT, NOW)
     announced = {name for event in read_events(store.paths, "pruned") for name in event["names"]}
@@ -379,11 +379,11 @@ def test_what_goes_is_announced_before_it_is_touched(
 def prune_until_killed(store: Store, folders: int) -> int:
     """Prune in a process of its own that kill -9 ends inside the deletion of that many-th
     folder."""
-    from pipelines.ops.prune import doing
+    from pipelines.ops.prune import removal
 
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    left, delete = [folders], doing._delete
+    left, delete = [folders], removal._delete
 
     def half(path: Path) -> None:
         left[0] -= path.is_dir()
@@ -392,7 +392,7 @@ def prune_until_killed(store: Store, folders: int) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         delete(path)
 
-    doing._delete = half
+    removal._delete = half
     try:
         prune(store.paths, SHORT, NOW)
     finally:
@@ -492,7 +492,7 @@ def test_what_a_run_of_another_machine_made_stays_before_it_forecasts(
     assert going(plan(store.paths, SHORT, NOW), "features") == some(store.features, "refused")
 
 
-def held_afar(uri: Path) -> set[str]:
+def held_in_the_store(uri: Path) -> set[str]:
     """SHA-256 of all that is published, by the manifests."""
     files = [
         Manifest.model_validate_json(p.read_bytes()).files
@@ -522,7 +522,7 @@ def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_h
     prune(store.paths, SHORT, NOW)
     published = {p.stem for p in (uri / "manifests" / "artifacts" / "datasets").glob("*.json")}
     assert published == some(store.datasets, "older", "before", "newest")
-    assert {p.name for p in (uri / "objects").rglob("*") if p.is_file()} == held_afar(uri)
+    assert {p.name for p in (uri / "objects").rglob("*") if p.is_file()} == held_in_the_store(uri)
     found = trace(store.forecasts["oldest"], store.paths)
     assert found.broken == ()
     assert "pruned" in found.graph.nodes[f"dataset:{store.datasets['oldest']}"].facts
@@ -593,7 +593,7 @@ def test_the_command_lists_then_does_it(store: Store) -> None:
 
 def test_the_command_pins_says_so_and_takes_one_order_at_a_time(store: Store) -> None:
     runner = CliRunner()
-    asked = [
+    arguments = [
         "prune",
         "--pin",
         store.forecasts["oldest"],
@@ -602,11 +602,11 @@ def test_the_command_pins_says_so_and_takes_one_order_at_a_time(store: Store) ->
         "--reason",
         "asked by the court",
     ]
-    assert "stay" in runner.invoke(app, asked).output
+    assert "stay" in runner.invoke(app, arguments).output
     listed = runner.invoke(app, ["prune"]).output
     assert f"pinned: {store.forecasts['oldest']}, by Ana on " in listed
     assert ": asked by the court" in listed
-    assert isinstance(runner.invoke(app, [*asked, "--yes"]).exception, ConfigError)
+    assert isinstance(runner.invoke(app, [*arguments, "--yes"]).exception, ConfigError)
 
 
 def test_retention_does_not_become_shorter_for_what_matters_longer() -> None:
@@ -664,7 +664,7 @@ def recorded(store: Store) -> dict[str, str]:
 
 def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
     """Old run -> rooms in which what it made stays whole."""
-    ids, gone = recorded(store), {name for one in found.items for name in one.name.split()}
+    ids, deleted = recorded(store), {name for one in found.items for name in one.name.split()}
     kept = {}
     for number, run in enumerate(("oldest", "refused", "older")):
         made = {
@@ -679,7 +679,7 @@ def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
         assert all((store.paths.home / path).is_dir() for path in paths.values())
         parts = {**paths, "mlflow": f"mlflow_run:{ids[run]}"}
         kept[run] = {
-            room for room, path in parts.items() if gone.isdisjoint((path, f"{path}/validation"))
+            room for room, path in parts.items() if deleted.isdisjoint((path, f"{path}/validation"))
         }
     return kept
 

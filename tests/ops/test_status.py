@@ -19,10 +19,10 @@ from pipelines.contracts import WITHOUT
 from pipelines.errors import StoreError, ValidationStopped
 from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops import show as shown
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import send_alerts
 from pipelines.ops.runs import newest_run, newest_runs, view
 from pipelines.ops.status import gather
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.registry.audit import read_trail
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, hold
@@ -66,14 +66,14 @@ def test_a_finished_run_says_decision_champion_forecast_and_report(paths: Deploy
     now = datetime.now(UTC)
     walk(paths.home, "weekly", at=now)
     move(paths.home, "promote", None, "1")
-    code, said = status()
+    code, output = status()
     assert code == 0
-    assert "run weekly: finished · origin week 2026-w46" in said
-    assert "promote: The linear head serves." in said
-    assert "version 1" in said
-    assert "origin week 2026-w46, version 2026-w46-v, finished" in said
-    assert str(paths.home) in said.replace("\n", "")
-    assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
+    assert "run weekly: finished · origin week 2026-w46" in output
+    assert "promote: The linear head serves." in output
+    assert "version 1" in output
+    assert "origin week 2026-w46, version 2026-w46-v, finished" in output
+    assert str(paths.home) in output.replace("\n", "")
+    assert all(len(line) <= 100 and line == line.rstrip() for line in output.splitlines())
 
 
 def test_a_champion_that_learnt_from_a_withdrawn_drop_is_named(paths: DeploymentPaths) -> None:
@@ -102,10 +102,10 @@ def test_weeks_since_the_last_promotion_are_told_with_why(paths: DeploymentPaths
             folder / f"{name}.json",
             {"as_of_week": week, "decision": "keep", "reasons": [reason], "waits_for_person": True},
         )
-    said = " ".join(status()[1].split())
+    output = " ".join(status()[1].split())
     assert (
         "promotion 2 weeks ago; WAITS FOR A PERSON since: The linear head moves further (2026-w45)."
-        in said
+        in output
     )
     assert json.loads(status("--json")[1])["promotion"]["weeks"] == 2
 
@@ -118,8 +118,8 @@ def test_times_are_told_by_the_clock_of_the_place(
     at = datetime.fromisoformat(read_trail(paths).entries[-1]["at"])
     shown.show(gather(paths, None, at + timedelta(minutes=1), {}), paths)
     there = at.astimezone(timezone(timedelta(hours=-5)))
-    said = " ".join(capsys.readouterr().out.split())
-    assert f"by weekly cycle, {there:%Y-%m-%d %H:%M} America/Bogota" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert f"by weekly cycle, {there:%Y-%m-%d %H:%M} America/Bogota" in output
 
 
 def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(paths: DeploymentPaths) -> None:
@@ -127,11 +127,11 @@ def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(paths: Deploym
         "column 'cases' is missing", where="metadata.csv row 1", fix="deliver it"
     )
     fail(walk(paths.home, "weekly", "ingest", datetime.now(UTC)), "validate", error)
-    code, said = status()
+    code, output = status()
     assert code == 1
-    assert "run weekly: FAILED" in said
+    assert "run weekly: FAILED" in output
     for words in ("column 'cases' is missing", "metadata.csv row 1", "deliver it"):
-        assert words in said
+        assert words in output
     assert (states(paths)["ingest"], states(paths)["validate"], states(paths)["snapshot"]) == (
         "done",
         "failed",
@@ -150,9 +150,9 @@ def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(paths: Deploy
         "page": "artifacts/reports/fallback/report.html",
     }
     append_event(paths, "fallback-forecast", facts, at=now)
-    code, said = status()
+    code, output = status()
     assert code == 1
-    words = " ".join(said.split())
+    words = " ".join(output.split())
     assert (
         "instead forecast without this week's data, version 2026-w46-f: the data end with "
         "2026-w46; no run had begun" in words
@@ -164,10 +164,12 @@ def test_a_run_at_work_says_items_done_left_and_eta(paths: DeploymentPaths) -> N
     walk(paths.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
     with by_airflow():
         begin(paths, "embed_shard_001", 120)
-    code, said = status()
+    code, output = status()
     assert code == 0
-    assert "run weekly: at work" in said
-    assert "running  embed           0 of 2 shards; scenes embedded: 120/400, 280 left, ETA" in said
+    assert "run weekly: at work" in output
+    assert (
+        "running  embed           0 of 2 shards; scenes embedded: 120/400, 280 left, ETA" in output
+    )
     assert json.loads(status("weekly", "--json")[1])["run"]["state"] == "running"
 
 
@@ -178,9 +180,9 @@ def test_a_step_that_failed_is_red_while_airflow_may_still_try_again(
     with by_airflow(), during(paths, "weekly", "train"):
         fail(folder, "train", StoreError("the disk is full"))
     assert states(paths)["train"] == "failed"
-    code, said = status()
+    code, output = status()
     assert code == 0
-    assert "run weekly: at work" in said and "Airflow may try again by itself" in said
+    assert "run weekly: at work" in output and "Airflow may try again by itself" in output
 
 
 def test_of_several_shards_at_once_those_that_are_heard_are_running(paths: DeploymentPaths) -> None:
@@ -215,10 +217,10 @@ def test_a_run_without_a_sign_of_life_is_called_so(paths: DeploymentPaths) -> No
         timeout=60,
         check=False,
     )
-    ended, said = status()
+    ended, output = status()
     assert ended == 1
-    assert "NO SIGN OF LIFE" in said
-    assert "without a word" in " ".join(said.split())
+    assert "NO SIGN OF LIFE" in output
+    assert "without an error message" in " ".join(output.split())
 
 
 def test_an_airflow_run_that_was_not_heard_of_for_hours_wants_a_person(
@@ -257,9 +259,9 @@ def test_a_run_whose_times_cannot_be_read_is_named_and_hides_no_other(
 
 
 def test_where_nothing_ever_ran_nobody_is_needed(paths: DeploymentPaths) -> None:
-    code, said = status()
+    code, output = status()
     assert code == 0
-    assert "no run yet" in said
+    assert "no run yet" in output
     assert not paths.artifacts.exists(), "looking changes nothing"
 
 
@@ -273,13 +275,11 @@ def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
     paths: DeploymentPaths,
 ) -> None:
     walk(paths.home, "weekly", at=datetime.now(UTC))
-    judged = judge(paths, datetime.now(UTC) + timedelta(days=40))
-    tell(paths, judged)
-    _, said = status()
-    assert "on time yes" in " ".join(said.split())
-    assert "it is not late any more; the next denguard watch tells them so" in " ".join(
-        said.split()
-    )
+    verdict = check_lateness(paths, datetime.now(UTC) + timedelta(days=40))
+    send_alerts(paths, verdict)
+    _, output = status()
+    assert "on time yes" in " ".join(output.split())
+    assert "it is not late any more; the next denguard watch sends that" in " ".join(output.split())
     assert (
         "(it is"
         not in gather(paths, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]

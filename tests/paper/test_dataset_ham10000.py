@@ -94,16 +94,16 @@ def test_a_half_downloaded_folder_is_said_with_names_and_its_rows_are_without_im
     (tmp_path / f"{ROWS[9]['image_id']}.gif").write_bytes(b"GIF89a")
     study = read_study("ham10000", tmp_path, "safe")
     assert len(images(study)) == 2
-    told = [i for i in study.issues if i.code in ("damaged-image", "wrong-type-image")]
-    assert sorted((i.code, i.rows) for i in told) == [
+    issues = [i for i in study.issues if i.code in ("damaged-image", "wrong-type-image")]
+    assert sorted((i.code, i.rows) for i in issues) == [
         ("damaged-image", 2),
         ("wrong-type-image", 1),
         ("wrong-type-image", 1),
     ]
     assert {
-        name for name in (one.name, two.name, three.name) if any(name in i.message for i in told)
+        name for name in (one.name, two.name, three.name) if any(name in i.message for i in issues)
     } == {one.name, two.name, three.name}
-    assert all("denguard fetch ham10000" in i.fix for i in told)
+    assert all("denguard fetch ham10000" in i.fix for i in issues)
 
 
 def test_without_any_image_the_study_says_so_as_critical(tmp_path: Path) -> None:

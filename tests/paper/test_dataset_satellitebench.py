@@ -168,8 +168,8 @@ def test_a_blank_scene_is_a_picture_to_the_paper_and_a_missing_one_to_the_safe_p
 def test_without_scenes_the_safe_study_has_texts_and_says_what_is_missing(data: Path) -> None:
     study = read_study("satellitebench", data, "safe")
     assert study.usable.all() and study.rows["image"].isna().all()
-    told = next(i for i in study.issues if i.code == "scenes-not-here")
-    assert told.rows == 10 and "denguard fetch satellitebench" in told.fix
+    issue = next(i for i in study.issues if i.code == "scenes-not-here")
+    assert issue.rows == 10 and "denguard fetch satellitebench" in issue.fix
 
 
 def test_a_damaged_scene_and_two_that_differ_are_told(data: Path) -> None:

@@ -53,6 +53,6 @@ def test_a_command_says_what_to_install_when_a_library_is_missing(
 ) -> None:
     done = python(WITHOUT, library, *line.split())
     assert done.returncode == 2, done.stderr
-    said = " ".join(done.stderr.split())
-    assert f"not installed: {library}" in said and "denguard[study]" in said
-    assert "Traceback" not in said
+    error = " ".join(done.stderr.split())
+    assert f"not installed: {library}" in error and "denguard[study]" in error
+    assert "Traceback" not in error

@@ -68,8 +68,8 @@ def measured(block: str, *arguments: str) -> list[dict[str, Any]]:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    told: list[dict[str, Any]] = json.loads(done.stdout)
-    return told
+    readings: list[dict[str, Any]] = json.loads(done.stdout)
+    return readings
 
 
 @cache

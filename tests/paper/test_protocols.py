@@ -169,23 +169,23 @@ def test_no_shipped_prompt_tells_its_label(data: Path, name: str, protocol: Prot
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_prompt_that_names_the_class_is_found(data: Path, protocol: Protocol) -> None:
     study = read_study("ham10000", data, protocol)
-    told = [
+    texts = [
         f"{text} Verdict: {study.classes[at].upper()}."
         for text, at in zip(study.rows["text"], study.rows["label"], strict=True)
     ]
     with pytest.raises(LeakageError, match="300 of 300 texts name their row's class"):
-        guard_text(replace(study, rows=study.rows.assign(text=told)))
+        guard_text(replace(study, rows=study.rows.assign(text=texts)))
 
 
 def test_a_prompt_with_the_labels_number_in_every_row_is_found(data: Path) -> None:
     study = replace(read_study("folder", data, "safe"), classes=("0", "1"))
     guard_text(study)  # "question 1" is of class 1, by chance
-    told = [
+    texts = [
         f"{t}, with {at} dengue"
         for t, at in zip(study.rows["text"], study.rows["label"], strict=True)
     ]
     with pytest.raises(LeakageError, match="40 of 40 texts name their row's class"):
-        guard_text(replace(study, rows=study.rows.assign(text=told)))
+        guard_text(replace(study, rows=study.rows.assign(text=texts)))
 
 
 def test_one_free_text_that_names_its_class_stops_the_safe_protocol_and_not_the_papers(

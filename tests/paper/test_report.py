@@ -259,7 +259,7 @@ def test_without_any_results_there_is_no_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "shown"),
     [
         (None, "—"),
         (0.0, "0"),
@@ -270,8 +270,8 @@ def test_without_any_results_there_is_no_page(tmp_path: Path) -> None:
         (-0.5, "−0.500"),
     ],
 )
-def test_a_measure_has_three_digits_and_no_power_of_ten(value: float | None, said: str) -> None:
-    assert significant(value) == said
+def test_a_measure_has_three_digits_and_no_power_of_ten(value: float | None, shown: str) -> None:
+    assert significant(value) == shown
 
 
 def test_a_share_never_claims_certainty() -> None:
@@ -286,14 +286,14 @@ def test_a_share_never_claims_certainty() -> None:
 
 
 def test_a_command_can_be_typed_whatever_the_folder_is_called() -> None:
-    asked = {
+    parameters = {
         "dataset": "folder",
         "data": "/my data",
         "out": "/o",
         "study": "/s.yaml",
         "general": None,
     }
-    assert command(asked, "safe") == (
+    assert command(parameters, "safe") == (
         "denguard reproduce --dataset folder --protocol safe --data '/my data' --out /o "
         "--study /s.yaml"
     )

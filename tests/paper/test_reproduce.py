@@ -36,11 +36,11 @@ MEASURED_TABLES = ("table2", "table3", "embedding")  # as other runs measure oth
 
 
 @dataclass(frozen=True)
-class Walked:
+class Reproduced:
     """A folder with data, study and everything that both protocols wrote, and what was said."""
 
     root: Path
-    said: dict[str, str]
+    outputs: dict[str, str]
     log: str
     seconds: float
 
@@ -65,8 +65,8 @@ def arguments(root: Path, protocol: str, **other: Path) -> list[str]:
     return ["reproduce", "--dataset", "folder", "--protocol", protocol, *named]
 
 
-def run(*said: str) -> Result:
-    return CliRunner().invoke(app, list(said))
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Walked:
+def reproduced(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Reproduced:
     root, began = tmp_path_factory.mktemp("study"), time.perf_counter()
     tiny_study.main(root)
     lines: list[str] = []
@@ -99,23 +99,23 @@ def walked(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Walked:
     assert [p.name for p in (home / "artifacts").iterdir()] == [
         "weights"
     ]  # their hashes, no vector
-    return Walked(
+    return Reproduced(
         root, {p: r.output for p, r in done.items()}, "\n".join(lines), time.perf_counter() - began
     )
 
 
-def copied(walked: Walked, root: Path, *protocols: str) -> Path:
+def copied(reproduced: Reproduced, root: Path, *protocols: str) -> Path:
     """Data, study and vectors in a folder of a test's own, so that no encoder starts there."""
     (root / "out" / "folder").mkdir(parents=True)
-    shutil.copytree(walked.root / "data", root / "data")
-    shutil.copy(walked.root / "study.yaml", root)
+    shutil.copytree(reproduced.root / "data", root / "data")
+    shutil.copy(reproduced.root / "study.yaml", root)
     for name in ("embeddings", "timing", *protocols):
-        shutil.copytree(walked.out / "folder" / name, root / "out" / "folder" / name)
+        shutil.copytree(reproduced.out / "folder" / name, root / "out" / "folder" / name)
     return root
 
 
 def request(root: Path, protocol: str = "safe", **other: Any) -> steps.Request:
-    said = {
+    parameters = {
         "dataset": "folder",
         "protocol": protocol,
         "data": "data",
@@ -123,7 +123,7 @@ def request(root: Path, protocol: str = "safe", **other: Any) -> steps.Request:
         "study": "study.yaml",
         **other,
     }
-    return steps.ask(said, root)
+    return steps.ask(parameters, root)
 
 
 def compared(folder: Path, *roots: Path) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def compared(folder: Path, *roots: Path) -> dict[str, Any]:
     groups = {
         path.name: unmeasured(read_json(path)) for path in sorted((folder / "groups").iterdir())
     }
-    said = json.dumps([results, groups])
+    text = json.dumps([results, groups])
     for path in roots:  # issues and the request name folders
-        said = said.replace(str(path), "")
-    found: dict[str, Any] = json.loads(said)
+        text = text.replace(str(path), "")
+    found: dict[str, Any] = json.loads(text)
     return found
 
 
@@ -148,57 +148,59 @@ def cells(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_approach_that_can_run_is_in_the_three_tables(walked: Walked, protocol: str) -> None:
+def test_every_approach_that_can_run_is_in_the_three_tables(
+    reproduced: Reproduced, protocol: str
+) -> None:
     expected = [(a, f) for a in ("mixed", "tiny_raw") for f in ("early", "late_joint")]
     for name in ("table1", "table2", "table3"):
-        rows = walked.table(protocol, name)
+        rows = reproduced.table(protocol, name)
         assert [(row["approach"], row["fusion"]) for row in rows] == expected
         assert {row["protocol"] for row in rows} == {protocol}
         assert {
             value for row in rows for key, value in row.items() if key.endswith("_printed")
         } == {""}
-    assert all(float(row["train_s_per_epoch"]) > 0 for row in walked.table(protocol, "table3"))
-    assert all(float(row["peak_rss_mb"]) > 0 for row in walked.table(protocol, "table2"))
+    assert all(float(row["train_s_per_epoch"]) > 0 for row in reproduced.table(protocol, "table3"))
+    assert all(float(row["peak_rss_mb"]) > 0 for row in reproduced.table(protocol, "table2"))
 
 
-def test_each_record_says_on_which_rows_its_epoch_was_picked(walked: Walked) -> None:
+def test_each_record_says_on_which_rows_its_epoch_was_picked(reproduced: Reproduced) -> None:
     for protocol, picked in (("paper", "test"), ("safe", "validation")):
-        results = walked.results(protocol)
+        results = reproduced.results(protocol)
         named = [
             row["selected_on"] for name in ("table1", "ablation", "lambda") for row in results[name]
         ]
         assert len(named) == 4 + 13 + 2 and set(named) == {picked}
-    assert walked.results("paper")["first_line"].startswith("Test-selected")
-    assert "Test-selected" not in walked.results("safe")["first_line"]
+    assert reproduced.results("paper")["first_line"].startswith("Test-selected")
+    assert "Test-selected" not in reproduced.results("safe")["first_line"]
 
 
 def test_the_paper_takes_the_best_test_epoch_and_the_safe_protocol_does_not_ask(
-    walked: Walked,
+    reproduced: Reproduced,
 ) -> None:
-    for path in (walked.folder("paper") / "cells").iterdir():
+    for path in (reproduced.folder("paper") / "cells").iterdir():
         record = read_json(path)
         assert (
             record["test"]["macro_f1"] == record["selection_f1"] == max(record["selection_curve"])
         )
-    safe = [read_json(path) for path in (walked.folder("safe") / "cells").iterdir()]
+    safe = [read_json(path) for path in (reproduced.folder("safe") / "cells").iterdir()]
     assert any(record["test"]["macro_f1"] != record["selection_f1"] for record in safe)
 
 
-def test_parts_are_whole_groups_and_rows_are_counted(walked: Walked) -> None:
-    rows = walked.results("safe")["rows"]
+def test_parts_are_whole_groups_and_rows_are_counted(reproduced: Reproduced) -> None:
+    rows = reproduced.results("safe")["rows"]
     parts = rows["parts"]
     assert rows["usable"] == tiny_study.N - 1  # one row has neither image nor text
     assert sum(part["groups"] for part in parts.values()) == tiny_study.N / 2
     # a name in capitals is found: only the five rows without a name lack an image
     assert sum(part["with_image"] for part in parts.values()) == tiny_study.N - 5
-    assert [issue["code"] for issue in walked.results("safe")["issues"]] == ["empty-row"]
-    assert walked.results("paper")["rows"]["parts"]["validation"]["usable"] == 0
+    assert [issue["code"] for issue in reproduced.results("safe")["issues"]] == ["empty-row"]
+    assert reproduced.results("paper")["rows"]["parts"]["validation"]["usable"] == 0
 
 
 def test_what_cannot_run_is_listed_with_its_reason_and_command_and_has_no_figure(
-    walked: Walked,
+    reproduced: Reproduced,
 ) -> None:
-    listed = {item["what"]: item for item in walked.results("safe")["not_run"]}
+    listed = {item["what"]: item for item in reproduced.results("safe")["not_run"]}
     assert list(listed) == ["No pin", "Other bytes", "No file"]
     assert (
         "denguard weights nobody/nothing@<commit>/model.safetensors --fetch"
@@ -206,39 +208,44 @@ def test_what_cannot_run_is_listed_with_its_reason_and_command_and_has_no_figure
     )
     assert "0" * 64 in listed["Other bytes"]["why"] and "nowhere" in listed["No file"]["why"]
     assert "profile" not in json.dumps(list(listed.values()))
-    for row in walked.table("safe", "not_run"):
-        assert row["what"] in walked.said["safe"] and row["command"] in walked.said["safe"]
-    assert not any(what in json.dumps(walked.results("safe")["table1"]) for what in listed)
+    for row in reproduced.table("safe", "not_run"):
+        assert (
+            row["what"] in reproduced.outputs["safe"]
+            and row["command"] in reproduced.outputs["safe"]
+        )
+    assert not any(what in json.dumps(reproduced.results("safe")["table1"]) for what in listed)
 
 
-def test_l_reg_is_tried_on_two_branches_only_and_every_part_is_logged(walked: Walked) -> None:
-    rows = walked.results("safe")["ablation"]
-    told = {
+def test_l_reg_is_tried_on_two_branches_only_and_every_part_is_logged(
+    reproduced: Reproduced,
+) -> None:
+    rows = reproduced.results("safe")["ablation"]
+    settings = {
         (r["fusion"], r["variant"]): (r["noise_sigma"], r["alignment_weight"], r["gap_kind"])
         for r in rows
     }
-    assert told["early", "noise"] == (0.01, 0.0, "vector")
-    assert told["early", "noise as printed"] == (1.0, 0.0, "vector")
-    assert told["early", "scalar shift as printed"] == (0.0, 0.0, "scalar")
-    assert told["early", "all"] == (0.01, 0.0, "vector")
-    assert told["late_joint", "reg"] == (0.0, 0.01, "vector")
-    assert told["late_joint", "all"] == (0.01, 0.01, "vector")
-    assert ("early", "reg") not in told
+    assert settings["early", "noise"] == (0.01, 0.0, "vector")
+    assert settings["early", "noise as printed"] == (1.0, 0.0, "vector")
+    assert settings["early", "scalar shift as printed"] == (0.0, 0.0, "scalar")
+    assert settings["early", "all"] == (0.01, 0.0, "vector")
+    assert settings["late_joint", "reg"] == (0.0, 0.01, "vector")
+    assert settings["late_joint", "all"] == (0.01, 0.01, "vector")
+    assert ("early", "reg") not in settings
     assert all(
         r["lambda_shift"] != 0 for r in rows if "shift" in r["variant"] or r["variant"] == "all"
     )
 
 
-def test_each_input_is_embedded_once_for_both_protocols_and_timed(walked: Walked) -> None:
-    assert walked.log.count("inputs to embed") == 2
-    assert walked.log.count("no encoder started") == 2
-    timed = walked.results("paper")["embedding"]
+def test_each_input_is_embedded_once_for_both_protocols_and_timed(reproduced: Reproduced) -> None:
+    assert reproduced.log.count("inputs to embed") == 2
+    assert reproduced.log.count("no encoder started") == 2
+    timed = reproduced.results("paper")["embedding"]
     assert {row["inputs"] for row in timed} == {54, 56}
-    assert 0 < sum(row["inputs"] * row["seconds_per_input"] for row in timed) < walked.seconds
+    assert 0 < sum(row["inputs"] * row["seconds_per_input"] for row in timed) < reproduced.seconds
 
 
-def test_the_gap_the_cone_and_the_baselines_are_measured(walked: Walked) -> None:
-    results = walked.results("safe")
+def test_the_gap_the_cone_and_the_baselines_are_measured(reproduced: Reproduced) -> None:
+    results = reproduced.results("safe")
     assert results["gap"]["mixed"]["points"]["image"] and list(results["gap"]) == ["mixed"]
     parts = results["rows"]["parts"]
     gap = results["gap"]["mixed"]  # fitted on training pairs, measured on test pairs
@@ -249,14 +256,14 @@ def test_the_gap_the_cone_and_the_baselines_are_measured(walked: Walked) -> None
     cone = {record["encoder"]: record for record in results["cone"]}
     assert set(cone) == {"dinov2", "openclip_text"}
     assert all(set(record["groups"]) == {"folder", "general"} for record in cone.values())
-    assert [row["baseline"] for row in walked.table("safe", "baselines")] == ["most_frequent"]
+    assert [row["baseline"] for row in reproduced.table("safe", "baselines")] == ["most_frequent"]
 
 
-def test_the_command_ends_with_the_sentence_the_table_and_the_paths(walked: Walked) -> None:
-    lines = walked.said["paper"].splitlines()
-    assert lines[0] == walked.results("paper")["first_line"]
+def test_the_command_ends_with_the_sentence_the_table_and_the_paths(reproduced: Reproduced) -> None:
+    lines = reproduced.outputs["paper"].splitlines()
+    assert lines[0] == reproduced.results("paper")["first_line"]
     assert lines[1].split("\t")[:4] == ["approach", "fusion", "accuracy", "F1"]
-    best = walked.results("paper")["table1"][0]
+    best = reproduced.results("paper")["table1"][0]
     assert lines[2].split("\t")[:4] == [
         "Tiny DINOv2 + CLIP text",
         "early",
@@ -264,23 +271,25 @@ def test_the_command_ends_with_the_sentence_the_table_and_the_paths(walked: Walk
         f"{best['f1']:.3f}",
     ]
     assert {
-        str(walked.out / "folder" / "report.html"),
-        str(walked.folder("paper") / "table1.csv"),
+        str(reproduced.out / "folder" / "report.html"),
+        str(reproduced.folder("paper") / "table1.csv"),
     } <= set(lines)
 
 
-def test_a_second_run_finds_every_training(walked: Walked, tmp_path: Path) -> None:
-    root = copied(walked, tmp_path, "safe")
+def test_a_second_run_finds_every_training(reproduced: Reproduced, tmp_path: Path) -> None:
+    root = copied(reproduced, tmp_path, "safe")
     before = cells(root / "out" / "folder" / "safe")
-    steps.walk(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
+    steps.run_all(
+        request(root, general=reproduced.root / "general"), DeploymentPaths(home=tmp_path)
+    )
     assert cells(root / "out" / "folder" / "safe") == before
-    assert compared(root / "out" / "folder" / "safe", root, walked.root) == compared(
-        walked.folder("safe"), walked.root
+    assert compared(root / "out" / "folder" / "safe", root, reproduced.root) == compared(
+        reproduced.folder("safe"), reproduced.root
     )
 
 
-def test_a_damaged_training_costs_that_one_alone(walked: Walked, tmp_path: Path) -> None:
-    root = copied(walked, tmp_path, "safe")
+def test_a_damaged_training_costs_that_one_alone(reproduced: Reproduced, tmp_path: Path) -> None:
+    root = copied(reproduced, tmp_path, "safe")
     folder = root / "out" / "folder" / "safe"
     before = cells(folder)
     hurt = read_json(folder / "groups" / "mixed-early.json")["printed"][0]
@@ -293,15 +302,15 @@ def test_a_damaged_training_costs_that_one_alone(walked: Walked, tmp_path: Path)
 
 
 def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(
-    walked: Walked, tmp_path: Path
+    reproduced: Reproduced, tmp_path: Path
 ) -> None:
-    root = copied(walked, tmp_path)
+    root = copied(reproduced, tmp_path)
     folder = root / "out" / "folder" / "safe"
     command = [
         sys.executable,
         "-m",
         "pipelines.cli",
-        *arguments(root, "safe", general=walked.root / "general"),
+        *arguments(root, "safe", general=reproduced.root / "general"),
     ]
     process = subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -314,18 +323,22 @@ def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(
     assert process.wait(timeout=30) == -signal.SIGKILL
     finished = cells(folder)
     assert 5 <= len(finished) < 44 and not (folder / "results.json").exists()
-    steps.walk(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
+    steps.run_all(
+        request(root, general=reproduced.root / "general"), DeploymentPaths(home=tmp_path)
+    )
     after = cells(folder)
     assert {name: after[name] for name in finished} == finished
-    assert compared(folder, root, walked.root) == compared(walked.folder("safe"), walked.root)
+    assert compared(folder, root, reproduced.root) == compared(
+        reproduced.folder("safe"), reproduced.root
+    )
 
 
 def test_a_second_reproduction_in_the_same_folder_is_refused(
-    walked: Walked, tmp_path: Path
+    reproduced: Reproduced, tmp_path: Path
 ) -> None:
-    folder = request(copied(walked, tmp_path)).folder
+    folder = request(copied(reproduced, tmp_path)).folder
     with at_work(folder), pytest.raises(BusyError, match="at work") as busy:
-        steps.walk(request(tmp_path), DeploymentPaths(home=tmp_path))
+        steps.run_all(request(tmp_path), DeploymentPaths(home=tmp_path))
     assert busy.value.where == str(folder) and not (folder / "plan.json").exists()
     with (
         at_work(folder, together=True),
@@ -337,9 +350,9 @@ def test_a_second_reproduction_in_the_same_folder_is_refused(
 
 
 def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged(
-    walked: Walked, tmp_path: Path
+    reproduced: Reproduced, tmp_path: Path
 ) -> None:
-    root = copied(walked, tmp_path)
+    root = copied(reproduced, tmp_path)
     rows = tiny_study.rows()
     for i, row in enumerate(rows):
         group = i // 2
@@ -354,7 +367,7 @@ def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged
     about = json.loads((root / "study.yaml").read_text()) | {"seeds": [7], "cone_seeds": [1]}
     about["approaches"] = [a for a in about["approaches"] if a["id"] == "mixed"]
     tiny_study.write(root, about)
-    steps.walk(request(root), DeploymentPaths(home=tmp_path))
+    steps.run_all(request(root), DeploymentPaths(home=tmp_path))
     results = read_json(root / "out" / "folder" / "safe" / "results.json")
     test = results["rows"]["parts"]["test"]
     assert (test["usable"], test["with_image"], test["classes"]["outbreak"]) == (4, 2, 0)
@@ -365,8 +378,10 @@ def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged
     )  # one initialisation has no variance: said, not filled
 
 
-def test_encoders_that_approaches_share_are_planned_once(walked: Walked, tmp_path: Path) -> None:
-    root = copied(walked, tmp_path)
+def test_encoders_that_approaches_share_are_planned_once(
+    reproduced: Reproduced, tmp_path: Path
+) -> None:
+    root = copied(reproduced, tmp_path)
     about = json.loads((root / "study.yaml").read_text())
     about["approaches"].append(tiny_study.pair(about))
     tiny_study.write(root, about)
@@ -379,12 +394,12 @@ def test_encoders_that_approaches_share_are_planned_once(walked: Walked, tmp_pat
     assert ["pair", "early"] in plan["groups"] and len(plan["groups"]) == 6
 
 
-def test_where_nothing_can_run_the_report_says_so(walked: Walked, tmp_path: Path) -> None:
-    root = copied(walked, tmp_path)
+def test_where_nothing_can_run_the_report_says_so(reproduced: Reproduced, tmp_path: Path) -> None:
+    root = copied(reproduced, tmp_path)
     about = json.loads((root / "study.yaml").read_text())
     about["approaches"] = [a for a in about["approaches"] if a["id"] == "unpinned"]
     tiny_study.write(root, about)
-    plan, done = steps.walk(request(root), DeploymentPaths(home=tmp_path))
+    plan, done = steps.run_all(request(root), DeploymentPaths(home=tmp_path))
     assert plan["groups"] == plan["work"] == []
     assert "No approach of the paper could run here" in done["first_line"]
     results = read_json(root / "out" / "folder" / "safe" / "results.json")
@@ -393,14 +408,14 @@ def test_where_nothing_can_run_the_report_says_so(walked: Walked, tmp_path: Path
 
 
 def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_before_any_work(
-    walked: Walked, tmp_path: Path
+    reproduced: Reproduced, tmp_path: Path
 ) -> None:
-    root = copied(walked, tmp_path)
+    root = copied(reproduced, tmp_path)
     paths = DeploymentPaths(home=tmp_path)
     with pytest.raises(DropError, match="no such data folder"):
-        steps.walk(request(root, data="nowhere"), paths)
+        steps.run_all(request(root, data="nowhere"), paths)
     with pytest.raises(DropError, match="no such data folder"):
-        steps.walk(request(root, general="nowhere"), paths)
+        steps.run_all(request(root, general="nowhere"), paths)
     with pytest.raises(ConfigError, match="'dengue' is not one of brset, folder"):
         request(root, dataset="dengue")
     with pytest.raises(ConfigError, match=r"datset.*known parameters are dataset, protocol"):
@@ -409,38 +424,38 @@ def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_
 
 
 def test_relative_paths_start_where_the_command_or_the_deployment_does(tmp_path: Path) -> None:
-    asked = request(tmp_path, general="/elsewhere")
-    assert (asked.data, asked.study, asked.general) == (
+    parsed = request(tmp_path, general="/elsewhere")
+    assert (parsed.data, parsed.study, parsed.general) == (
         tmp_path / "data",
         tmp_path / "study.yaml",
         Path("/elsewhere"),
     )
-    assert asked.folder == tmp_path / "out" / "folder" / "safe"
+    assert parsed.folder == tmp_path / "out" / "folder" / "safe"
 
 
 def test_a_disk_that_refuses_ends_the_command_with_the_systems_reason(
-    walked: Walked,
+    reproduced: Reproduced,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "out").write_text("a file where a folder is wanted")
     monkeypatch.setattr(
-        sys, "argv", ["denguard", *arguments(walked.root, "safe", out=tmp_path / "out")]
+        sys, "argv", ["denguard", *arguments(reproduced.root, "safe", out=tmp_path / "out")]
     )
     with pytest.raises(SystemExit) as end:
         cli.main()
-    said = capsys.readouterr().err
+    error = capsys.readouterr().err
     assert end.value.code == 2
-    assert "the operating system refused: Not a directory" in said and "has room" in said
+    assert "the operating system refused: Not a directory" in error and "has room" in error
 
 
-def test_a_part_without_usable_rows_is_a_clear_end(walked: Walked, tmp_path: Path) -> None:
+def test_a_part_without_usable_rows_is_a_clear_end(reproduced: Reproduced, tmp_path: Path) -> None:
     from pipelines.errors import TrainingError
     from pipelines.paper.cells import watched_parts
     from pipelines.paper.prepared import load_prepared
 
-    prepared = load_prepared(walked.folder("safe"))
+    prepared = load_prepared(reproduced.folder("safe"))
     rows = prepared.rows.assign(usable=prepared.rows["part"] != "validation")
     with pytest.raises(TrainingError, match="no usable row in validation"):
         watched_parts(replace(prepared, rows=rows))

@@ -73,7 +73,9 @@ def record(wrong: int, selection_f1: float) -> dict[str, Any]:
     }
 
 
-def said(study: StudyConfig, fused: int, image: int, baseline: int, protocol: str = "safe") -> str:
+def line_of(
+    study: StudyConfig, fused: int, image: int, baseline: int, protocol: str = "safe"
+) -> str:
     """The first line where these many rows are wrong; validation ranks as the test does."""
     group = {
         "approach": "made",
@@ -87,18 +89,18 @@ def said(study: StudyConfig, fused: int, image: int, baseline: int, protocol: st
 
 
 def test_fusion_must_beat_the_best_of_baselines_and_single_modalities(study: StudyConfig) -> None:
-    assert said(study, 2, 20, 18).startswith("Fusion beats the best without it: Made, early")
-    assert "best without fusion (persistence)" in said(study, 2, 20, 18)
-    assert "best without fusion (image alone, Made)" in said(study, 2, 3, 18)
+    assert line_of(study, 2, 20, 18).startswith("Fusion beats the best without it: Made, early")
+    assert "best without fusion (persistence)" in line_of(study, 2, 20, 18)
+    assert "best without fusion (image alone, Made)" in line_of(study, 2, 3, 18)
 
 
 def test_a_difference_that_may_be_chance_or_is_a_loss_is_said_so(study: StudyConfig) -> None:
-    assert said(study, 2, 3, 18).startswith("Fusion is not shown to beat")
-    assert said(study, 20, 2, 18).startswith("Fusion is worse than")
+    assert line_of(study, 2, 3, 18).startswith("Fusion is not shown to beat")
+    assert line_of(study, 20, 2, 18).startswith("Fusion is worse than")
 
 
 def test_by_the_papers_protocol_the_first_line_warns_and_claims_nothing(study: StudyConfig) -> None:
-    assert said(study, 2, 20, 18, "paper").startswith("Test-selected")
+    assert line_of(study, 2, 20, 18, "paper").startswith("Test-selected")
 
 
 def test_the_gain_is_over_the_modality_that_is_better_where_epochs_are_chosen(

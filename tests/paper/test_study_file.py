@@ -61,7 +61,7 @@ def test_a_study_of_ones_own_is_read_and_its_grid_sorted(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"lambda_grid": [0.5]}, "lambda_grid must hold 0"),
         ({"lambda_grid": [0, 1.5]}, "within -1..1"),
@@ -71,8 +71,8 @@ def test_a_study_of_ones_own_is_read_and_its_grid_sorted(tmp_path: Path) -> None
         ({"seeds": []}, "seeds"),
     ],
 )
-def test_what_is_wrong_in_a_study_file_is_named(tmp_path: Path, changed: Any, said: str) -> None:
-    with pytest.raises(ConfigError, match=said) as err:
+def test_what_is_wrong_in_a_study_file_is_named(tmp_path: Path, changed: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as err:
         load_study(own(tmp_path, **changed))
     assert err.value.where == str(tmp_path / "study.yaml")
 

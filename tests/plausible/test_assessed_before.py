@@ -21,39 +21,39 @@ def year_of_lies(place: Place, seed: int) -> Iterator[None]:
     """Weekly drops; in most of them some units fall to zero, jump, repeat a week or are gone."""
     noise, counts = np.random.default_rng(seed), history(units=9, weeks=90, mean=60.0, seed=seed)
     weather = climate(counts, range(2012 * 12, 2012 * 12 + 20))
-    told = counts.iloc[:, :-WEEKS].copy()
+    brought = counts.iloc[:, :-WEEKS].copy()
     for week in range(WEEKS, 0, -1):
         newest = counts.columns[-week]
-        told[newest] = counts[newest]
+        brought[newest] = counts[newest]
         for unit in noise.choice(counts.index, 3, replace=False):
-            _lie(told, unit, newest, int(noise.integers(5)))
-        gone = noise.choice(counts.index, 1) if noise.random() < 0.2 else []
-        place.bring(told.drop(index=gone).copy(), weather if week in (WEEKS, 3) else None)
+            _lie(brought, unit, newest, int(noise.integers(5)))
+        left_out = noise.choice(counts.index, 1) if noise.random() < 0.2 else []
+        place.bring(brought.drop(index=left_out).copy(), weather if week in (WEEKS, 3) else None)
         yield
 
 
-def _lie(told: Counts, unit: str, newest: int, kind: int) -> None:
-    before = told.columns[-2]
+def _lie(brought: Counts, unit: str, newest: int, kind: int) -> None:
+    before = brought.columns[-2]
     if kind == 0:
-        told.loc[unit, newest] = 0.0
+        brought.loc[unit, newest] = 0.0
     elif kind == 1:
-        told.loc[unit, newest] = 40 * told.loc[unit].max() + 200
+        brought.loc[unit, newest] = 40 * brought.loc[unit].max() + 200
     elif kind == 2:
-        told.loc[unit, newest] = told.loc[unit, before]
+        brought.loc[unit, newest] = brought.loc[unit, before]
     elif kind == 3:
-        told.loc[unit, before] = np.nan  # unknown again, or a correction of the week before
+        brought.loc[unit, before] = np.nan  # unknown again, or a correction of the week before
     else:
-        told.loc[unit, before] = told.loc[unit, before] + 3
+        brought.loc[unit, before] = brought.loc[unit, before] + 3
 
 
-def answered(found: Assessment, noise: np.random.Generator, said: dict[str, Answer]) -> None:
+def answered(found: Assessment, noise: np.random.Generator, answers: dict[str, Answer]) -> None:
     """A person answers some causes, one of them by unit, old ones as well."""
     for cause in found.causes:
         if noise.random() < 0.25:
             verdict = str(noise.choice(["confirmed", "rejected"]))
             units = cause.suspicion.units[:1] if noise.random() < 0.3 else ()
             whole = None if units else verdict
-            said[cause.cause_id] = Answer(
+            answers[cause.cause_id] = Answer(
                 cause.cause_id,
                 whole,  # type: ignore[arg-type]
                 "Ana",
@@ -92,15 +92,15 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_every_week_of_lies_and_answers_is_judged_as_from_the_first_drop(
     place, tmp_path, seed, looked_at
 ):
-    noise, said = np.random.default_rng(100 + seed), dict[str, Answer]()
+    noise, answers = np.random.default_rng(100 + seed), dict[str, Answer]()
     for _ in year_of_lies(place, seed):
-        whole = place.judged(answers=said)
-        same(whole, place.judged(answers=said, kept=tmp_path))
+        whole = place.judged(answers=answers)
+        same(whole, place.judged(answers=answers, kept=tmp_path))
         looked_at.clear()
-        same(whole, place.judged(answers=said, kept=tmp_path))
+        same(whole, place.judged(answers=answers, kept=tmp_path))
         assert looked_at == [place.drops[-1][0].name]
-        answered(whole, noise, said)
-    assert len(whole.causes) > 5 and len(said) > 2
+        answered(whole, noise, answers)
+    assert len(whole.causes) > 5 and len(answers) > 2
 
 
 def test_a_validation_says_the_same_whether_it_goes_on_or_begins_anew(place, tmp_path):
@@ -126,9 +126,9 @@ def test_an_answer_about_an_old_drop_goes_back_to_before_it_and_no_further(
         found = place.judged(kept=tmp_path)
     drops = [drop.name for drop, _ in place.drops]
     old = next(one for one in found.causes if one.drop == drops[-4])
-    said = {old.cause_id: Answer(old.cause_id, "confirmed", "Ana", "asked", "", {})}
+    answers = {old.cause_id: Answer(old.cause_id, "confirmed", "Ana", "asked", "", {})}
     looked_at.clear()
-    same(place.judged(answers=said), place.judged(answers=said, kept=tmp_path))
+    same(place.judged(answers=answers), place.judged(answers=answers, kept=tmp_path))
     assert looked_at == [*drops, *drops[-4:]]
 
 

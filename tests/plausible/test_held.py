@@ -27,9 +27,11 @@ def newest(place: Place, answers=None) -> dict[str, float]:
 
 def answer(place: Place, verdict, units=None) -> dict[str, Answer]:
     [cause] = place.judged().causes
-    said = dict.fromkeys(units or (), verdict)
+    answers = dict.fromkeys(units or (), verdict)
     whole = None if units else verdict
-    return {cause.cause_id: Answer(cause.cause_id, whole, "A. Person", "asked the site", "", said)}
+    return {
+        cause.cause_id: Answer(cause.cause_id, whole, "A. Person", "asked the site", "", answers)
+    }
 
 
 def test_a_held_count_is_unknown_and_every_other_unit_keeps_its_own(place: Place) -> None:
@@ -63,8 +65,8 @@ def test_one_unit_of_a_cause_can_be_confirmed_alone(place: Place) -> None:
 def test_a_rejected_count_stays_unknown_and_is_no_longer_asked_about(place: Place) -> None:
     place.weekly(history(), zeros)
     result = place.validate(answer(place, "rejected"))
-    told = [i for i in result.issues if i.code == "fell-to-zero"]
-    assert [i.level for i in told] == [Level.INFO] and "rejected by a person" in told[0].message
+    issues = [i for i in result.issues if i.code == "fell-to-zero"]
+    assert [i.level for i in issues] == [Level.INFO] and "rejected by a person" in issues[0].message
     assert result.tables.doubts["held"].all()
 
 
@@ -88,19 +90,19 @@ def test_more_held_units_than_may_be_stop_the_run(place: Place) -> None:
 
 def test_a_drop_made_anew_with_other_values_needs_an_answer_of_its_own(place: Place) -> None:
     place.weekly(history(), zeros)
-    said = answer(place, "confirmed")
+    answers = answer(place, "confirmed")
     drop, counts = place.drops[1]
     counts.loc["1007", counts.columns[-1]] = 0.0
     place.drops[1] = (drop, counts)
-    assert set(place.validate(said).tables.doubts["answer"]) == {""}
+    assert set(place.validate(answers).tables.doubts["answer"]) == {""}
 
 
 def test_what_an_earlier_drop_holds_is_told_again_until_it_is_answered(place: Place) -> None:
     counts = history()
     place.bring(counts.iloc[:, :-2])
-    told = zeros(counts.iloc[:, :-1].copy())
-    place.bring(told)
-    place.bring(pd.concat([told, counts.iloc[:, -1:]], axis=1))
+    brought = zeros(counts.iloc[:, :-1].copy())
+    place.bring(brought)
+    place.bring(pd.concat([brought, counts.iloc[:, -1:]], axis=1))
     result = place.validate()
     assert "2 values of 2 units" in next(i.message for i in result.issues if i.code == "still-held")
     assert "still-held" not in [i.code for i in place.validate(answer(place, "rejected")).issues]

@@ -55,12 +55,12 @@ def test_ordinary_revisions_of_the_newest_weeks_are_not_doubted(place: Place) ->
     """A system whose newest week has 58 % of its cases, and the one before 90 %."""
     counts, noise = history(45), np.random.default_rng(2)
     for end in range(-6, 1):
-        told = counts.iloc[:, : counts.shape[1] + end].copy()
+        brought = counts.iloc[:, : counts.shape[1] + end].copy()
         for age, share in ((1, 0.58), (2, 0.9)):
-            told.iloc[:, -age] = noise.binomial(told.iloc[:, -age].to_numpy(int), share).astype(
-                float
-            )
-        place.bring(told)
+            brought.iloc[:, -age] = noise.binomial(
+                brought.iloc[:, -age].to_numpy(int), share
+            ).astype(float)
+        place.bring(brought)
     judged = place.judged()
     first = place.drops[0][0].name
     assert [rule for drop, rule in set_aside(judged) if drop != first] == []

@@ -28,7 +28,7 @@ def brought(place: Place, kind: str, lie) -> None:
     place.bring(counts, lie(frame[new].copy()))
 
 
-def told(factor: float, *units: str):
+def multiplied(factor: float, *units: str):
     def lie(frame: pd.DataFrame) -> pd.DataFrame:
         at = frame["unit_id"].isin(units) if units else np.ones(len(frame), dtype=bool)
         frame.loc[at, "number"] *= factor
@@ -39,13 +39,13 @@ def told(factor: float, *units: str):
 
 @pytest.mark.parametrize("kind", ["weekly", "monthly"])
 def test_an_honest_value_is_not_doubted(place: Place, kind: str) -> None:
-    brought(place, kind, told(1.0))
+    brought(place, kind, multiplied(1.0))
     assert place.causes() == []
 
 
 @pytest.mark.parametrize("kind", ["weekly", "monthly"])
 def test_a_value_in_another_unit_of_measure_is_held(place: Place, kind: str) -> None:
-    brought(place, kind, told(0.01, "1004"))
+    brought(place, kind, multiplied(0.01, "1004"))
     [cause] = place.causes()
     assert cause.suspicion.rule == "series-jump" and cause.suspicion.units == ("1004",)
     when = cause.suspicion.cells["when"].iloc[0]
@@ -55,9 +55,9 @@ def test_a_value_in_another_unit_of_measure_is_held(place: Place, kind: str) -> 
 
 def test_where_all_units_move_far_together_each_is_held(place: Place) -> None:
     """A third less is 8 of its own deviations and no more: of one unit it would pass."""
-    brought(place, "weekly", told(0.6))
+    brought(place, "weekly", multiplied(0.6))
     [cause] = place.causes()
     assert len(cause.suspicion.units) == 12
     alone = Place(place.root / "alone")
-    brought(alone, "weekly", told(0.6, "1004"))
+    brought(alone, "weekly", multiplied(0.6, "1004"))
     assert alone.causes() == []

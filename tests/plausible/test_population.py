@@ -106,9 +106,9 @@ def test_four_thousand_cases_in_a_town_of_a_hundred_thousand_are_held_as_too_hig
     frame = people(counts)
     frame.loc[frame["unit_id"] == "1003", "number"] = 100_000.0
     place.bring(counts.iloc[:, :-1], frame)
-    told = counts.copy()
-    told.iloc[2, -1] = 4000.0
-    place.bring(told)
+    raised = counts.copy()
+    raised.iloc[2, -1] = 4000.0
+    place.bring(raised)
     mine = [c for c in place.causes() if c.suspicion.rule == "more-cases-than-people"]
     assert [c.suspicion.units for c in mine] == [("1003",)]
     assert mine[0].suspicion.direction is Direction.HIGH
@@ -119,9 +119,9 @@ def test_a_high_week_of_a_large_town_is_not_more_than_its_people(place: Place) -
     frame = people(counts)
     frame["number"] = 100_000.0
     place.bring(counts.iloc[:, :-1], frame)
-    told = counts.copy()
-    told.iloc[2, -1] = 2900.0
-    place.bring(told)
+    raised = counts.copy()
+    raised.iloc[2, -1] = 2900.0
+    place.bring(raised)
     assert "more-cases-than-people" not in rules(place)
 
 

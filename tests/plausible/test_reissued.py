@@ -20,8 +20,8 @@ def again(place: Place, change: Callable[[Frame], pd.Series], kind: str) -> dict
     frame = frame.assign(number=frame["number"] * np.pi / 3)  # as many digits as a product has
     place.bring(counts.iloc[:, :-1], frame)
     at = (frame["kind"] == kind) & (frame["when"] > frame["when"].max() - MONTHS)
-    told = frame.assign(number=frame["number"].where(~at, change(frame)))
-    place.bring(counts, told)
+    changed = frame.assign(number=frame["number"].where(~at, change(frame)))
+    place.bring(counts, changed)
     return {rule: len(one.cells) for rule, one in place.found().items()}
 
 

@@ -20,19 +20,19 @@ def lying(place: Place) -> None:
     counts = history()
     place.bring(counts.iloc[:, :-2])
 
-    def told(upto: int | None) -> Counts:
+    def counts_upto(upto: int | None) -> Counts:
         own = counts.copy() if upto is None else counts.iloc[:, :upto].copy()
         own.loc["1002", counts.columns[-2]] = 0.0
         return own
 
-    place.bring(told(-1))
-    last = told(None)
+    place.bring(counts_upto(-1))
+    last = counts_upto(None)
     last.loc["1005", counts.columns[-1]] = 5000.0
     place.bring(last)
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry each time that the rules are asked."""
     times: list[int] = []
     from pipelines.data.plausible import assess
@@ -58,38 +58,38 @@ def same(one: Assessment, other: Assessment) -> None:
     ]
 
 
-def test_what_is_kept_judges_as_the_rules_do_and_asks_them_no_more(place, tmp_path, asked):
+def test_what_is_kept_judges_as_the_rules_do_and_asks_them_no_more(place, tmp_path, calls):
     lying(place)
     whole = judged(place, None)
     assert {d for d in whole.doubts["rule"]} >= {"fell-to-zero", "far-above-maximum"}
     same(whole, judged(place, tmp_path / "judged"))
-    asked.clear()
+    calls.clear()
     same(whole, judged(place, tmp_path / "judged"))
-    assert asked == []
+    assert calls == []
 
 
-def test_only_a_new_drop_is_looked_at(place, tmp_path, asked):
+def test_only_a_new_drop_is_looked_at(place, tmp_path, calls):
     counts = history()
     for week in (-3, -2, -1):
         place.bring(counts.iloc[:, :week])
     judged(place, tmp_path / "judged")
     place.bring(counts)
-    asked.clear()
+    calls.clear()
     judged(place, tmp_path / "judged")
-    assert len(asked) == 1
+    assert len(calls) == 1
 
 
-def test_an_answer_asks_the_rules_again_about_later_drops(place, tmp_path, asked):
+def test_an_answer_asks_the_rules_again_about_later_drops(place, tmp_path, calls):
     lying(place)
     found = judged(place, tmp_path / "judged")
     first = found.causes[0]
-    said = {first.cause_id: Answer(first.cause_id, "confirmed", "A", "asked", "", {})}
-    asked.clear()
-    same(judged(place, None, said), judged(place, tmp_path / "judged", said))
-    assert len(asked) == 3 + 1  # three drops without what is kept; with it the one after the answer
+    answers = {first.cause_id: Answer(first.cause_id, "confirmed", "A", "asked", "", {})}
+    calls.clear()
+    same(judged(place, None, answers), judged(place, tmp_path / "judged", answers))
+    assert len(calls) == 3 + 1  # three drops without what is kept; with it the one after the answer
 
 
-def test_other_limits_ask_the_rules_again(place, tmp_path, asked):
+def test_other_limits_ask_the_rules_again(place, tmp_path, calls):
     lying(place)
     judged(place, tmp_path / "judged")
     place.config = place.config.model_copy(
@@ -99,9 +99,9 @@ def test_other_limits_ask_the_rules_again(place, tmp_path, asked):
             )
         }
     )
-    asked.clear()
+    calls.clear()
     judged(place, tmp_path / "judged")
-    assert len(asked) == 3
+    assert len(calls) == 3
 
 
 def test_a_damaged_finding_is_asked_anew(place, tmp_path):

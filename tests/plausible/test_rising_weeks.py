@@ -75,7 +75,7 @@ def _counts(unit: pd.Series, weeks: pd.Series) -> pd.DataFrame:
     return counts.reindex(columns=range(weeks.min(), weeks.max() + 1), fill_value=0).astype(float)
 
 
-def walked(counts: pd.DataFrame, first: int, last: int) -> Assessment:
+def assessed(counts: pd.DataFrame, first: int, last: int) -> Assessment:
     """All weeks before `first` in one drop, then one drop a week."""
     cells = counts.stack().rename("number").reset_index().assign(kind="week", clean="")
     week = np.maximum(cells["when"].to_numpy(np.int64), first - 1)
@@ -101,7 +101,7 @@ def _day(week: int) -> str:
 )
 def test_a_true_rise_is_at_most_unconfirmed(table: Any, first: str, last: str) -> None:
     counts, weeks = table(), (CDC.week_no(first), CDC.week_no(last))
-    found = walked(counts, *weeks)
+    found = assessed(counts, *weeks)
     rising = ((counts > counts.T.rolling(4).mean().shift(1).T) & (counts >= FEWEST)).loc[
         :, weeks[0] : weeks[1]
     ]

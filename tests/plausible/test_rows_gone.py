@@ -52,12 +52,12 @@ def test_one_municipality_that_is_gone_is_a_warning(place: Place) -> None:
 
 def test_a_reform_that_removes_half_of_the_units_passes_by_a_persons_word(place: Place) -> None:
     counts = upload(place, lost=6)
-    said = confirmed(place, "units-gone")
-    assert not place.validate(said).critical
+    answers = confirmed(place, "units-gone")
+    assert not place.validate(answers).critical
     half = counts.iloc[:6]
     later = pd.concat([half, half.iloc[:, -1:].set_axis([counts.columns[-1] + 1], axis=1)], axis=1)
     place.bring(later)
-    assert "units-gone" not in rules(place, said)
+    assert "units-gone" not in rules(place, answers)
     assert "units-gone" in rules(place)  # without that word it is asked again
 
 
@@ -69,10 +69,10 @@ def test_a_second_truncated_upload_is_not_measured_by_the_first(place: Place) ->
 
 def test_units_that_come_back_after_a_reform_are_waited_for_again(place: Place) -> None:
     counts = upload(place, lost=6)
-    said = confirmed(place, "units-gone")
+    answers = confirmed(place, "units-gone")
     place.bring(counts, days_later=4)
     place.bring(counts.iloc[:6], days_later=5)
-    assert "units-gone" in rules(place, said)
+    assert "units-gone" in rules(place, answers)
 
 
 def test_a_table_of_climate_of_few_units_takes_no_unit_away(place: Place) -> None:
@@ -108,8 +108,8 @@ def test_a_full_drop_without_half_of_its_units_withdraws_nothing_until_answered(
     assert next(i.code for i in result.issues if i.level is Level.CRITICAL) == "units-gone"
     assert "counts-withdrawn" not in [i.code for i in result.issues]
     cases = result.tables.cases
-    gone = cases[(cases["unit_id"] == "1012") & (cases["week_no"] == counts.columns[-2])]
-    assert gone["cases"].notna().all() and len(gone) == 1
+    rows = cases[(cases["unit_id"] == "1012") & (cases["week_no"] == counts.columns[-2])]
+    assert rows["cases"].notna().all() and len(rows) == 1
 
 
 @pytest.mark.parametrize(("weeks", "stopped"), [(1, False), (12, True)])
@@ -125,9 +125,9 @@ def test_a_full_drop_that_leaves_many_weeks_out_is_stopped(
     assert result.critical == stopped
     assert ("counts-withdrawn" in [i.code for i in result.issues]) == stopped
     if stopped:
-        assert not place.validate(_said(result)).critical
+        assert not place.validate(_answers(result)).critical
 
 
-def _said(result) -> dict[str, Answer]:
+def _answers(result) -> dict[str, Answer]:
     [cause] = result.tables.doubts["cause_id"].unique()
     return {cause: Answer(cause, "confirmed", "A. Person", "meant so", "", {})}

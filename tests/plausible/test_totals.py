@@ -16,7 +16,7 @@ def totals(counts: Counts, year: int = 2016) -> pd.DataFrame:
     )
 
 
-def told(place: Place, counts: Counts, lie) -> None:
+def deliver(place: Place, counts: Counts, lie) -> None:
     drop = place.bring(lie(counts.copy()))
     place.yearly[drop.name] = totals(counts)
 
@@ -26,7 +26,7 @@ def columns(counts: Counts, year: int = 2016) -> list[int]:
 
 
 def test_weeks_that_add_up_to_their_total_are_not_doubted(place: Place) -> None:
-    told(place, history(), lambda c: c)
+    deliver(place, history(), lambda c: c)
     assert place.causes() == []
 
 
@@ -37,7 +37,7 @@ def test_a_year_of_cumulative_counts_is_held_as_too_high(place: Place) -> None:
         c.iloc[3, columns(c)] = np.cumsum(c.iloc[3, columns(c)])
         return c
 
-    told(place, counts, lie)
+    deliver(place, counts, lie)
     [cause] = [c for c in place.causes() if c.suspicion.rule == "yearly-total"]
     assert cause.suspicion.units == ("1004",)
     assert cause.suspicion.direction is Direction.HIGH and len(cause.suspicion.cells) == 52
@@ -50,7 +50,7 @@ def test_a_year_with_half_of_its_cases_is_held_as_unreported(place: Place) -> No
         c.iloc[3, columns(c)] = np.floor(c.iloc[3, columns(c)] / 2)
         return c
 
-    told(place, counts, lie)
+    deliver(place, counts, lie)
     [cause] = place.causes()
     assert cause.suspicion.direction is Direction.MISSING
 
@@ -59,7 +59,7 @@ def test_of_a_contradiction_that_a_later_drop_makes_only_its_own_weeks_are_held(
     place: Place,
 ) -> None:
     counts = history()
-    told(place, counts, lambda c: c)
+    deliver(place, counts, lambda c: c)
 
     def lie(c: Counts) -> Counts:
         c.iloc[3, columns(c)[10]] += 5
@@ -76,5 +76,5 @@ def test_a_year_with_an_unknown_week_contradicts_nothing(place: Place) -> None:
         c.iloc[3, columns(c)[10]] = np.nan
         return c
 
-    told(place, history(), lie)
+    deliver(place, history(), lie)
     assert place.causes() == []

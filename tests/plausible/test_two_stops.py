@@ -33,7 +33,7 @@ def stops(place: Place, answers: dict[str, Answer] | None = None) -> dict[str, C
     return {one.rule: one for one in found if one.outcome == "stop"}
 
 
-def said(place: Place, rule: str, verdict: Verdict) -> dict[str, Answer]:
+def answered(place: Place, rule: str, verdict: Verdict) -> dict[str, Answer]:
     cause = stops(place)[rule].cause_id
     return {cause: Answer(cause, verdict, "A. Person", "asked the site", "", {})}
 
@@ -54,13 +54,13 @@ def test_the_counts_of_both_stops_can_be_looked_at(place: Place, tmp_path: Path)
 def test_counts_that_were_rejected_for_one_cause_are_not_asked_about_for_another(
     place: Place,
 ) -> None:
-    answers = said(place, "multiplied-week", "rejected")
+    answers = answered(place, "multiplied-week", "rejected")
     assert [one.answer for one in stops(place, answers).values()] == ["rejected", "rejected"]
     assert not place.validate(answers).critical
 
 
 def test_counts_that_were_confirmed_for_one_cause_still_wait_for_the_other(place: Place) -> None:
-    answers = said(place, "multiplied-week", "confirmed")
+    answers = answered(place, "multiplied-week", "confirmed")
     assert stops(place, answers)["multiples"].waiting == 12
     assert place.validate(answers).critical
 

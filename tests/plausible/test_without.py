@@ -14,10 +14,10 @@ def zero(counts: Counts) -> Counts:
 
 
 @pytest.mark.parametrize(
-    ("without", "asked"),
+    ("without", "found_it"),
     [((), True), (("fell-to-zero",), False), (("*",), False), (("fell-far",), True)],
 )
-def test_a_rule_that_is_left_out_holds_nothing(place: Place, without, asked) -> None:
+def test_a_rule_that_is_left_out_holds_nothing(place: Place, without, found_it) -> None:
     place.weekly(history(), zero)
     found = place.judged(PlausibilityConfig(without=without))
-    assert ("fell-to-zero" in {c.suspicion.rule for c in found.causes}) is asked
+    assert ("fell-to-zero" in {c.suspicion.rule for c in found.causes}) is found_it

@@ -82,9 +82,9 @@ def test_a_rise_in_a_unit_without_a_forecast_stands_before_all(
 ) -> None:
     words, rises = words_of(language), ["Carepa <N> (05147)", "Chigorodó (05172)"]
     html = bulletin(ABOUT, table if forecast else None, "2018-w49-f", None, words, {}, rises=rises)
-    told = words("rise-not-forecast", n=2, names="Carepa &lt;N&gt; (05147), Chigorodó (05172)")
-    assert told in html
-    assert html.index(told) < html.index(
+    sentence = words("rise-not-forecast", n=2, names="Carepa &lt;N&gt; (05147), Chigorodó (05172)")
+    assert sentence in html
+    assert html.index(sentence) < html.index(
         '<table class="doubted"' if forecast else words("no-forecast")
     )
     assert "(05172)" not in page(table, language)

@@ -26,15 +26,15 @@ with inherited():
 def test_a_line_tells_done_left_share_and_time() -> None:
     progress = Progress("scenes embedded", 400)
     progress.advance(120)
-    said = "scenes embedded: 120/400 (30%), 280 left, ETA 42 s"
-    assert progress.line(elapsed_s=18.0) == said
+    words = "scenes embedded: 120/400 (30%), 280 left, ETA 42 s"
+    assert progress.line(elapsed_s=18.0) == words
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(41.4, "41 s"), (720.0, "12 min"), (12_600.0, "3.5 h")]
+    ("seconds", "words"), [(41.4, "41 s"), (720.0, "12 min"), (12_600.0, "3.5 h")]
 )
-def test_a_span_is_told_as_people_say_it(seconds: float, said: str) -> None:
-    assert spell(seconds) == said
+def test_a_span_is_worded_as_people_say_it(seconds: float, words: str) -> None:
+    assert spell(seconds) == words
 
 
 def test_the_first_and_the_last_item_are_always_told(caplog: pytest.LogCaptureFixture) -> None:

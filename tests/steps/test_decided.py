@@ -13,7 +13,7 @@ from pipelines.errors import GateError
 from pipelines.registry import audit
 from pipelines.run import Run, RunParams
 from pipelines.run.outputs import DeployOutput, GateOutput, NamedVersion
-from pipelines.steps.decided import require_same, standing_promotion
+from pipelines.steps.decided import require_same, serving_promotion
 from pipelines.storage import write_json
 
 MADE = made(GateOutput, decision="promote", bundle_id="b1")
@@ -64,12 +64,12 @@ def test_no_other_decision_is_written_over_one_by_which_a_version_came_to_serve(
 def test_a_decision_by_which_nothing_served_yet_may_be_another_one(run: Run) -> None:
     audit.append(run.paths, **{**MOVE, "run_id": "another-run"})
     require_same(run, KEPT)
-    assert standing_promotion(run, OWN, SERVES) is None
+    assert serving_promotion(run, OWN, SERVES) is None
 
 
 def test_it_stands_while_its_bundle_serves_and_is_a_candidate_of_the_run(run: Run) -> None:
     _audited(run)
-    assert standing_promotion(run, OWN, SERVES) == MADE
-    assert standing_promotion(run, OWN, None) is None
-    assert standing_promotion(run, OWN, SERVES.model_copy(update={"bundle_id": "b2"})) is None
-    assert standing_promotion(run, {"linear": candidate(bundle_id="b2")}, SERVES) is None
+    assert serving_promotion(run, OWN, SERVES) == MADE
+    assert serving_promotion(run, OWN, None) is None
+    assert serving_promotion(run, OWN, SERVES.model_copy(update={"bundle_id": "b2"})) is None
+    assert serving_promotion(run, {"linear": candidate(bundle_id="b2")}, SERVES) is None

@@ -84,9 +84,9 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
     pd.testing.assert_frame_equal(
         rows.drop(columns="data_state"), before.drop(columns="data_state")
     )
-    said = about(home, made)
-    assert said["why"].startswith("run second failed at step validate: ")
-    assert (said["red_run"], said["data_until"], said["same_week_again"]) == (
+    facts = about(home, made)
+    assert facts["why"].startswith("run second failed at step validate: ")
+    assert (facts["red_run"], facts["data_until"], facts["same_week_again"]) == (
         "second",
         "2018-w48",
         True,
@@ -105,7 +105,7 @@ def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(hom
     from pipelines.versioning.publish import read_index
 
     stopped(home)
-    made = steps.instead_of("second")
+    made = steps.fallback_for_run("second")
     found = trace(made.forecast_version, paths(home), "up")
     kinds = {node.kind for node in found.nodes()}
     assert {"bundle", "features", "dataset", "drop"} <= kinds and not found.broken
@@ -117,19 +117,19 @@ def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(hom
 @pytest.mark.slow
 def test_made_once_for_one_red_week_and_again_only_from_other_data(home: Home) -> None:
     stopped(home)
-    made = steps.instead_of("second")
-    assert steps.instead_of("second").forecast is None
-    assert "stands" in steps.instead_of("second").note
+    made = steps.fallback_for_run("second")
+    assert steps.fallback_for_run("second").forecast is None
+    assert "stands" in steps.fallback_for_run("second").note
     # killed between the version and its event: the same again, byte for byte
     (home.path / "artifacts" / "events" / "events.jsonl").unlink()
-    assert steps.instead_of("second").forecast_version == made.forecast_version
+    assert steps.fallback_for_run("second").forecast_version == made.forecast_version
     assert len(list(read_events(paths(home), "fallback-forecast"))) == 1
 
 
 def test_a_week_that_has_its_forecast_gets_no_other(home: Home) -> None:
     start(home, "again")  # no new drop
     steps.ingest("again")
-    made = steps.instead_of("again")
+    made = steps.fallback_for_run("again")
     assert made.forecast is None and "run first finished forecast" in made.note
 
 
@@ -138,7 +138,7 @@ def test_with_mlflow_away_the_audit_says_who_is_champion(
 ) -> None:
     stopped(home)
     mlflow_is_away(monkeypatch)
-    made = steps.instead_of("second")
+    made = steps.fallback_for_run("second")
     assert about(home, made)["champion_told_by"] == "audit"
     assert set(table(home, made)["model_version"]) == {"1"}
 
@@ -161,10 +161,10 @@ def test_a_bundle_that_is_not_in_its_cache_is_that_of_the_run_that_trained_it(
 def test_no_champion_and_no_accepted_data_invent_no_forecast(home: Home) -> None:
     stopped(home)
     shutil.rmtree(home.path / "artifacts" / "features")
-    assert "no accepted data" in steps.instead_of("second").note
+    assert "no accepted data" in steps.fallback_for_run("second").note
     shutil.rmtree(home.path / "artifacts" / "audit")
     connect(paths(home)).delete_registered_model_alias("denguard", "champion")
-    made = steps.instead_of("second")
+    made = steps.fallback_for_run("second")
     assert made.forecast is None and "no champion serves" in made.note
 
 
@@ -173,7 +173,7 @@ def test_features_of_a_drop_that_counts_no_more_are_not_used(home: Home) -> None
     accepted = home.path / "artifacts" / "accepted.json"
     facts = read_json(accepted)
     accepted.write_text(json.dumps({**facts, "drops": []}), encoding="utf-8")
-    assert "no accepted data" in steps.instead_of("second").note
+    assert "no accepted data" in steps.fallback_for_run("second").note
 
 
 def test_a_run_that_is_red_after_its_features_forecasts_with_this_weeks_data_and_says_so(
@@ -207,7 +207,7 @@ def test_a_later_finished_run_of_the_same_content_is_the_newest_forecast_again(h
     from serving.published import Asked, newest
 
     stopped(home)
-    made = steps.instead_of("second")
+    made = steps.fallback_for_run("second")
     asked = Asked(about(home, made)["bundle_id"], "of another line")
     found = newest(paths(home), asked).forecast
     assert found is not None and found.version == made.forecast_version
@@ -225,7 +225,7 @@ def test_a_fallback_that_cannot_be_made_leaves_the_steps_error_alone_and_is_writ
     bundles: Path = home.path / "artifacts" / "bundles"
     shutil.rmtree(bundles)
     shutil.rmtree(home.path / "artifacts" / "candidates")
-    assert steps.instead_of("second").forecast is None
+    assert steps.fallback_for_run("second").forecast is None
     failed = [e for e in read_events(paths(home), "step-failed") if e["step"] == "fallback"]
     assert "is not in this home" in failed[0]["cause"]
 

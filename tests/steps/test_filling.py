@@ -15,7 +15,7 @@ from pipelines.evaluate.delay_table import delay_table_id
 from pipelines.run import Run, open_run
 from pipelines.steps import filling as module
 from pipelines.steps.filling import filling
-from pipelines.steps.learning import backtest_years
+from pipelines.steps.training import backtest_years
 from pipelines.storage import write_json
 
 

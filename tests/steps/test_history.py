@@ -91,8 +91,8 @@ def test_two_processes_that_write_at_once_lose_no_step(paths: DeploymentPaths) -
         one.start()
     for one in both:
         one.join(60)
-    told = history(paths, RUN)
-    assert len(told.parts) == 20 and all(part.failure for part in told.parts.values())
+    known = history(paths, RUN)
+    assert len(known.parts) == 20 and all(part.failure for part in known.parts.values())
 
 
 def test_of_several_failures_the_newest_that_stands_is_the_runs(paths: DeploymentPaths) -> None:
@@ -101,8 +101,8 @@ def test_of_several_failures_the_newest_that_stands_is_the_runs(paths: Deploymen
         with pytest.raises(StoreError):
             act(RUN, "embed_shard", shard, error=StoreError(f"shard {shard}"))
     act(RUN, "embed_shard", 1)
-    told = history(paths, RUN).failure
-    assert told is not None and told.cause == "shard 0"
+    known = history(paths, RUN).failure
+    assert known is not None and known.cause == "shard 0"
     assert read_json(paths.artifacts / "runs" / RUN / "failure.json")["cause"] == "shard 0"
 
 
@@ -219,7 +219,7 @@ def test_a_store_that_is_away_stands_in_no_steps_way_and_gets_the_lines_later(
     store.write_text("no folder")
     outcome.begin(first, RUN, "ingest")
     assert "other machines do not hear yet that step-started" in caplog.text
-    assert history(first, RUN).part("start").said, "what this machine wrote itself is told"
+    assert history(first, RUN).part("start").summary, "what this machine wrote itself is told"
     store.unlink()
     (tmp_path / "away").rename(store)
     outcome.finish(first, RUN, "ingest", None)

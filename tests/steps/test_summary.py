@@ -10,13 +10,13 @@ from pipelines.steps import failure, summary
 
 def test_a_shard_with_nothing_new_says_that_no_encoder_was_started() -> None:
     shard = {**stored("embed_000"), "inputs": 0, "embedded": 0, "encoder_started": False}
-    said = summary.summarise(summary.read("embed_shard", shard))
-    assert "nothing to embed" in said and "no encoder" in said
+    sentence = summary.summarise(summary.read("embed_shard", shard))
+    assert "nothing to embed" in sentence and "no encoder" in sentence
 
 
 def test_a_deployment_that_failed_is_said_loudly() -> None:
-    said = summary.summarise(made(DeployOutput, deployed=False, error="golden rows differ"))
-    assert said.startswith("NOT deployed") and "golden rows differ" in said
+    sentence = summary.summarise(made(DeployOutput, deployed=False, error="golden rows differ"))
+    assert sentence.startswith("NOT deployed") and "golden rows differ" in sentence
 
 
 def test_an_output_of_another_version_does_not_break_the_page() -> None:

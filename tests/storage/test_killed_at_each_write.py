@@ -15,8 +15,8 @@ from support.killed import dies_at
 
 from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.answers import read_answers
-from pipelines.ops.prune.doing import remove
-from pipelines.ops.prune.left import leftovers
+from pipelines.ops.prune.leftovers import leftovers
+from pipelines.ops.prune.removal import remove
 from pipelines.run.events import read_events
 
 _STAMP = re.compile(rb'"at": ?"[^"]*"')

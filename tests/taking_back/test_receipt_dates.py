@@ -138,14 +138,14 @@ def test_of_drops_that_are_all_read_for_the_first_time_each_loses_to_the_newest(
 ) -> None:
     for day, cases in (("2018-12-04", 77), ("2018-12-11", 5), ("2018-12-18", 6)):
         at.bring(day, "2018-w48", cases=cases)
-    asked: list[str] = []
+    read: list[str] = []
     counts = receipts._counts
-    monkeypatch.setattr(receipts, "_counts", lambda raw: asked.append(raw.drop.name) or counts(raw))
+    monkeypatch.setattr(receipts, "_counts", lambda raw: read.append(raw.drop.name) or counts(raw))
     lost = {i.place: i.message for i in at.check() if i.code == "loses-to-newer-drop"}
     assert lost.keys() == {"2018-12-04", "2018-12-11"}
     assert "05001 2018-w48: 77 here, 6 in 2018-12-18" in lost["2018-12-04"]
     assert "05001 2018-w48: 5 here, 6 in 2018-12-18" in lost["2018-12-11"]
-    assert sorted(asked) == ["2018-12-04", "2018-12-11", "2018-12-18"], "a drop was read again"
+    assert sorted(read) == ["2018-12-04", "2018-12-11", "2018-12-18"], "a drop was read again"
 
 
 def test_a_lower_edition_of_an_accepted_day_is_older_and_a_higher_one_is_not(
@@ -237,12 +237,12 @@ def test_the_command_refuses_before_anything_is_stored_and_records_the_confirmat
     at.accept("2018-12-11")
     file = tmp_path / "late.csv"
     shutil.copyfile(at.paths.drops / "2018-12-11" / "metadata.csv", file)
-    for day, said in {
+    for day, message in {
         "2018-12-04": "before the accepted drop 2018-12-11",
         "2026-01-05": "368 weeks after 2018-12-11",
     }.items():
         code, output = denguard("drop", str(file), "--received", day)
-        assert code != 0 and said in output
+        assert code != 0 and message in output
     assert [p.name for p in at.paths.drops.iterdir()] == ["2018-12-11"]
     code, output = denguard(
         "drop",

@@ -1,4 +1,4 @@
-"""What the road's first steps do about a drop that is withdrawn under way, or that came from the
+"""What the first steps of a run do about a drop that is withdrawn under way, or that came from the
 future.
 """
 

@@ -26,12 +26,12 @@ CASES: dict[str, Any] = {"file": "cases.csv"}
 
 def table(*changed: str) -> str:
     """Long counts of two units in ten weeks, with some rows changed: "A,7,withdrawn"."""
-    said = {",".join(row.split(",")[:2]): row.split(",")[2] for row in changed}
-    rows = [f"{u},2018,{w},{said.get(f'{u},{w}', w)}" for u in "AB" for w in range(1, 11)]
+    value = {",".join(row.split(",")[:2]): row.split(",")[2] for row in changed}
+    rows = [f"{u},2018,{w},{value.get(f'{u},{w}', w)}" for u in "AB" for w in range(1, 11)]
     return "\n".join(["unit,year,week,cases", *rows]) + "\n"
 
 
-def walked(home: Path, *drops: str, **data: Any) -> ValidationResult:
+def validated(home: Path, *drops: str, **data: Any) -> ValidationResult:
     ministry = Ministry(home, CASES, **data)
     for day, content in zip((FIRST, SECOND, THIRD, FOURTH), drops, strict=False):
         ministry.bring(day, cases_csv=content)
@@ -56,7 +56,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> ValidationResult:
     """Four increments: week 7 is taken back, others are left empty, taken back later, or told
     again.
     """
-    return walked(
+    return validated(
         tmp_path_factory.mktemp("walked"),
         table("A,7,4000", "A,6,withdrawn"),
         table("A,7,Withdrawn ", "A,1,", "A,2,NA", "A,3,-", "A,4,", "A,5,withdrawn", "A,6,"),
@@ -95,8 +95,8 @@ def test_the_word_counts_though_the_drop_before_it_left_the_cell_empty(
 
 
 def test_an_empty_cell_after_the_word_withdraws_nothing_more(result: ValidationResult) -> None:
-    told = [i.place for i in result.issues if i.code == "value-withdrawn"]
-    assert told and not any(FOURTH in place for place in told)
+    places = [i.place for i in result.issues if i.code == "value-withdrawn"]
+    assert places and not any(FOURTH in place for place in places)
 
 
 def test_a_later_number_is_believed_again_even_the_old_one(result: ValidationResult) -> None:
@@ -110,13 +110,13 @@ def test_where_nothing_was_known_the_word_is_an_empty_cell(result: ValidationRes
 
 
 def test_a_full_drop_may_say_it_as_well(tmp_path: Path) -> None:
-    result = walked(tmp_path, table("A,7,4000"), table("A,7,withdrawn"), updates="full")
+    result = validated(tmp_path, table("A,7,4000"), table("A,7,withdrawn"), updates="full")
     assert (count(result), count(result, known_on=FIRST)) == (None, 4000)
     assert the(result.issues, "unknown-again").rows == 1 and "withdrawn" not in codes(result)
 
 
 def test_the_profile_names_words_of_its_own_and_others_are_refused_as_text(tmp_path: Path) -> None:
-    result = walked(
+    result = validated(
         tmp_path, table(), table("A,7,?", "B,7,withdrawn"), unknown_again=("?", "retirado")
     )
     assert (count(result), count(result, "B")) == (None, 7)
@@ -131,8 +131,8 @@ def test_a_word_that_could_mean_something_else_is_refused(word: str) -> None:
 
 def test_a_population_becomes_unknown_as_well(tmp_path: Path) -> None:
     ministry = Ministry(tmp_path, CASES, {"table": "units", "file": "people.csv"})
-    for day, said in ((FIRST, "5000"), (SECOND, "withdrawn")):
-        people = f"unit,year,population\nA,2018,{said}\nB,2018,900\n"
+    for day, value in ((FIRST, "5000"), (SECOND, "withdrawn")):
+        people = f"unit,year,population\nA,2018,{value}\nB,2018,900\n"
         ministry.bring(day, cases_csv=table(), people_csv=people)
     units = ministry.validate().tables.units.set_index("unit_id")
     assert units["population_2018"].isna().to_dict() == {"A": True, "B": False}

@@ -53,14 +53,14 @@ def paths(home: Path) -> DeploymentPaths:
     """Two drops, both accepted."""
     paths = DeploymentPaths(home=home)
     drops = [bring(paths, GOOD, 8), bring(paths, BAD, 4000)]
-    said = [
+    fixed = [
         {"received_date": d.name, "sha256": drop_hash(read_drop(d), file_cache(paths))}
         for d in drops
     ]
     folder = paths.artifacts / "datasets" / "v1"
-    write_json(folder / "dataset.json", {"drops": said, "as_of_week": "2018-w48"})
+    write_json(folder / "dataset.json", {"drops": fixed, "as_of_week": "2018-w48"})
     Tables.empty().save(folder / "tables")
-    accept(paths, "v1", "2018-w48", said)
+    accept(paths, "v1", "2018-w48", fixed)
     return paths
 
 

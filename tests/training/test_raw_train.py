@@ -45,8 +45,8 @@ def trained(folder: Path, data: tuple[RawRows, RawRows]) -> RawTrained:
 
 
 def _separates(trained: RawTrained, watched: RawRows) -> bool:
-    said = trained.watched_logit[-1]
-    chosen = said[:, 0] > 0 if said.shape[1] == 1 else said.argmax(axis=1)
+    logits = trained.watched_logit[-1]
+    chosen = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(axis=1)
     return bool((chosen == watched.label).mean() > 0.8)
 
 

@@ -56,12 +56,12 @@ def test_the_linear_head_is_fitted_on_all_rows_up_to_the_cut(trained, planted, q
 def test_an_origin_a_year_later_does_not_fit_the_inner_seasons_again_and_is_the_same(
     planted, quick, monkeypatch
 ):
-    own, fits, asked = {4: planted[4]}, LinearFits(quick.train.linear_c), []
+    own, fits, calls = {4: planted[4]}, LinearFits(quick.train.linear_c), []
     alone = train_recipe(own, "linear", quick, {4: CUT}).models[4]
     train_recipe(own, "linear", quick, {4: CUT - 52}, fits)
-    monkeypatch.setattr(inner, "fit_linear", lambda *a: asked.append(a) or fit_linear(*a))
+    monkeypatch.setattr(inner, "fit_linear", lambda *a: calls.append(a) or fit_linear(*a))
     shared = train_recipe(own, "linear", quick, {4: CUT}, fits).models[4]
-    assert len(asked) == 2  # all rows and the newest season; two are a year older
+    assert len(calls) == 2  # all rows and the newest season; two are a year older
     assert shared.calibration == alone.calibration
     np.testing.assert_array_equal(shared.probability(planted[4]), alone.probability(planted[4]))
 

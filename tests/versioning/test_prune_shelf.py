@@ -14,9 +14,9 @@ import pytest
 
 from pipelines.config import DeploymentPaths
 from pipelines.lineage.graph import Graph, key_of
-from pipelines.ops.prune.shelved import of_remote
-from pipelines.ops.prune.stays import Stays
-from pipelines.ops.prune.unshelving import take_off
+from pipelines.ops.prune.retained import Retained
+from pipelines.ops.prune.version_removal import delete_versions
+from pipelines.ops.prune.versions import of_remote
 from pipelines.retention_config import RetentionConfig
 from pipelines.storage import write_atomic, write_json
 from pipelines.versioning import repository
@@ -74,13 +74,13 @@ def holds(paths: DeploymentPaths, *files: str) -> set[str]:
     return {text for text in files if (root / md5(text)[:2] / md5(text)[2:]).is_file()}
 
 
-def stays(forecasts: int | Literal["keep"] = "keep", **changes: Any) -> Stays:
+def retained(forecasts: int | Literal["keep"] = "keep", **changes: Any) -> Retained:
     nothing: frozenset[str] = frozenset()
     own = {"needed": nothing, "shown": nothing, "ages": {}, "young": nothing, "versions": nothing}
-    return Stays(Graph(), NOW, RetentionConfig(forecasts=forecasts), **{**own, **changes})
+    return Retained(Graph(), NOW, RetentionConfig(forecasts=forecasts), **{**own, **changes})
 
 
-def going(paths: DeploymentPaths, by: Stays) -> set[str]:
+def going(paths: DeploymentPaths, by: Retained) -> set[str]:
     return {one.name for one in of_remote(paths, by)}
 
 
@@ -105,7 +105,7 @@ def others(paths: DeploymentPaths, *versions: Version) -> None:
 def test_a_published_forecast_and_its_report_outlive_what_they_were_made_from(
     paths: DeploymentPaths,
 ) -> None:
-    assert going(paths, stays()) == {FEATURES, BUNDLE}
+    assert going(paths, retained()) == {FEATURES, BUNDLE}
 
 
 @pytest.mark.parametrize("shown", [FORECAST, REPORT])
@@ -113,19 +113,19 @@ def test_with_a_retention_of_forecasts_those_stay_that_are_still_shown(
     paths: DeploymentPaths, shown: str
 ) -> None:
     key = key_of("report", "first") if shown == REPORT else key_of("forecast", "2018-w01-a")
-    assert going(paths, stays(520, shown=frozenset({key}))) == set(PARENTS) - {shown}
-    assert going(paths, stays(520)) == set(PARENTS)
+    assert going(paths, retained(520, shown=frozenset({key}))) == set(PARENTS) - {shown}
+    assert going(paths, retained(520)) == set(PARENTS)
 
 
 def test_what_others_on_the_remote_were_made_from_stays(paths: DeploymentPaths) -> None:
     others(paths, version("features-theirs", (FEATURES,)), version("bundle-theirs"))
-    assert going(paths, stays()) == {BUNDLE}
+    assert going(paths, retained()) == {BUNDLE}
 
 
 def test_what_another_line_of_the_deployment_uses_stays(paths: DeploymentPaths) -> None:
     line = DeploymentPaths(home=paths.home / "lines" / "city", root=paths.home)
     listed(line, [version(BUNDLE, (FEATURES,))])
-    assert going(paths, stays()) == set()
+    assert going(paths, retained()) == set()
 
 
 def test_files_that_versions_of_others_hold_stay_on_the_remote(paths: DeploymentPaths) -> None:
@@ -135,5 +135,5 @@ def test_files_that_versions_of_others_hold_stay_on_the_remote(paths: Deployment
     publish(paths, theirs.id, "of both", "of theirs")
     for name in (FEATURES, FORECAST, REPORT):
         publish(paths, name, name)
-    take_off(paths, [BUNDLE])
+    delete_versions(paths, [BUNDLE])
     assert holds(paths, "of both", "of the bundle alone", "of theirs") == {"of both", "of theirs"}

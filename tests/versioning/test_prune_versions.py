@@ -15,9 +15,9 @@ from support.planted_versions import Planted, plant_run
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, VersioningError
-from pipelines.ops.prune.doing import prune
 from pipelines.ops.prune.pins import pin
 from pipelines.ops.prune.plan import plan
+from pipelines.ops.prune.removal import prune
 from pipelines.registry.tracking import prepare
 from pipelines.retention_config import RetentionConfig
 from pipelines.storage import manifest_of, read_json, write_json

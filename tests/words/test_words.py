@@ -51,8 +51,8 @@ def test_a_language_has_every_sentence_with_the_same_facts(language: str) -> Non
     own = words_of(language).texts
     assert set(own) == set(ENGLISH)
     for key, text in ENGLISH.items():
-        told = set().union(*map(fields, forms(own[key])))
-        assert told == set().union(*map(fields, forms(text))), key
+        in_own = set().union(*map(fields, forms(own[key])))
+        assert in_own == set().union(*map(fields, forms(text))), key
 
 
 @pytest.mark.parametrize("language", list(languages()))

@@ -60,8 +60,8 @@ def known_causes(paths: DeploymentPaths) -> list[CauseRecord]:
 
 def waits_for_a_person(one: CauseRecord, answers: Mapping[str, Answer]) -> bool:
     """Whether nobody has answered the whole of it, not since the newest validation either."""
-    said = answers.get(one.cause_id)
-    answered = said is not None and (said.verdict is not None or len(said.units) >= one.units)
+    answer = answers.get(one.cause_id)
+    answered = answer is not None and (answer.verdict is not None or len(answer.units) >= one.units)
     return one.waiting > 0 and not answered
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.config import DeploymentPaths
+from pipelines.ops.prune.folders import of_home
 from pipelines.ops.prune.items import Item
-from pipelines.ops.prune.left import leftovers
-from pipelines.ops.prune.recorded import of_mlflow
-from pipelines.ops.prune.rooms import of_home
-from pipelines.ops.prune.shelved import of_remote
-from pipelines.ops.prune.stays import Stays, what_stays
+from pipelines.ops.prune.leftovers import leftovers
+from pipelines.ops.prune.mlflow_runs import of_mlflow
+from pipelines.ops.prune.retained import Retained, find_retained
+from pipelines.ops.prune.versions import of_remote
 from pipelines.retention_config import RetentionConfig
 
 
@@ -19,7 +19,7 @@ from pipelines.retention_config import RetentionConfig
 class Plan:
     """What goes, in the order in which it does: versions, then folders, then leftovers."""
 
-    stays: Stays
+    retained: Retained
     items: tuple[Item, ...]
 
     @property
@@ -41,11 +41,11 @@ def plan(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) ->
     Raises:
         StoreError, VersioningError: something that decides cannot be read.
     """
-    stays = what_stays(paths, retention, clock)
+    retained = find_retained(paths, retention, clock)
     items = (
-        *of_remote(paths, stays),
-        *of_home(paths, stays),
-        *of_mlflow(paths, stays),
+        *of_remote(paths, retained),
+        *of_home(paths, retained),
+        *of_mlflow(paths, retained),
         *leftovers(paths, clock),
     )
-    return Plan(stays, items)
+    return Plan(retained, items)

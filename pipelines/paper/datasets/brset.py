@@ -115,8 +115,8 @@ def texts_without_labels(data: Path, protocol: Protocol) -> dict[str, str | None
     """image_id -> prompt from a table with other grades (safe: other readings of the
     picture too)."""
     table, _ = _table(data, files_below(data, NAME))
-    told = [name for name in (*GRADES, *(LEAKING if protocol == "safe" else ())) if name in table]
-    blind = table.assign(**{name: others(table[name]) for name in told})
+    names = [name for name in (*GRADES, *(LEAKING if protocol == "safe" else ())) if name in table]
+    blind = table.assign(**{name: others(table[name]) for name in names})
     return dict(zip(table["image_id"], _texts(blind, protocol), strict=True))
 
 
@@ -172,7 +172,7 @@ def _listed(columns: dict[str, list[str]], row: int) -> str:
 
 def _patient_texts(table: pd.DataFrame, protocol: Protocol) -> list[str]:
     ills = given(table["comorbidities"])
-    told = zip(
+    facts = zip(
         worded(table["exam_eye"], _EYE),
         worded(table["patient_sex"], _SEX),
         numbers(table["patient_age"]),
@@ -185,7 +185,7 @@ def _patient_texts(table: pd.DataFrame, protocol: Protocol) -> list[str]:
         f"Retinal photograph. Eye: {eye}. Sex: {sex}. Age: {spelled(age, ' years')}. "
         f"Comorbidities: {ill}. "
         f"Diabetes for: {spelled(years, ' years')}. Insulin: {insulin}."
-        for eye, sex, age, ill, years, insulin in told
+        for eye, sex, age, ill, years, insulin in facts
     ]
 
 

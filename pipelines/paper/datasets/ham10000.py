@@ -72,8 +72,8 @@ def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
 def texts_without_labels(data: Path, protocol: Protocol) -> dict[str, str | None]:
     """image_id -> prompt from a table with another dx in every row (safe: another dx_type too)."""
     table, _ = _table(data, files_below(data, NAME))
-    told = ("dx", *(LEAKING if protocol == "safe" else ()))
-    blind = table.assign(**{name: others(table[name]) for name in told})
+    names = ("dx", *(LEAKING if protocol == "safe" else ()))
+    blind = table.assign(**{name: others(table[name]) for name in names})
     return dict(zip(table["image_id"], _texts(blind, protocol), strict=True))
 
 
@@ -106,12 +106,12 @@ def _table(data: Path, files: tuple[Path, ...]) -> tuple[pd.DataFrame, list[Issu
 
 def _texts(table: pd.DataFrame, protocol: Protocol) -> list[str]:
     confirmed = given(table["dx_type"])
-    told = zip(
+    facts = zip(
         numbers(table["age"]), given(table["sex"]), given(table["localization"]), strict=True
     )
     texts = [
         f"Skin lesion. Age: {spelled(age, ' years')}. Sex: {sex}. Localization: {place}."
-        for age, sex, place in told
+        for age, sex, place in facts
     ]
     if protocol == "safe":
         return texts

@@ -117,8 +117,8 @@ def texts_of(
     """sample_id -> prompt of city, date and four shares; nothing that follows from cases."""
     texts = {}
     for unit, ids in zip(unit_ids, sample_ids(unit_ids), strict=True):
-        told = zip(SHARES.values(), places.shares.loc[unit].to_numpy(np.float64), strict=True)
-        shares = ", ".join(f"{what} {spelled(share, ' %')}" for what, share in told)
+        pairs = zip(SHARES.values(), places.shares.loc[unit].to_numpy(np.float64), strict=True)
+        shares = ", ".join(f"{what} {spelled(share, ' %')}" for what, share in pairs)
         for i, day in zip(ids, sundays, strict=True):
             texts[i] = f"City: {places.names[unit]}. Date: {day}. Population: {shares}."
     return texts

@@ -192,8 +192,8 @@ def test_an_attack_is_refused_with_what_to_send(client: TestClient, attack: Atta
 
     answer = client.post("/predictions", content=body, headers=attack.headers)
 
-    said = refused(answer, attack.status, attack.slug)
-    assert all(word in said for word in attack.words), said[:1000]
+    text = refused(answer, attack.status, attack.slug)
+    assert all(word in text for word in attack.words), text[:1000]
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
     assert grown_mb < 200, "a small body made much memory"
 
@@ -276,8 +276,8 @@ def test_a_hostile_upload_is_refused_with_what_to_send(client: TestClient, attac
     assert isinstance(attack.body, bytes)
     answer = client.post("/predictions", content=attack.body, headers=attack.headers)
 
-    said = refused(answer, attack.status, attack.slug)
-    assert all(word in said for word in attack.words), said
+    text = refused(answer, attack.status, attack.slug)
+    assert all(word in text for word in attack.words), text
 
 
 def test_a_row_twice_and_weeks_that_are_absent_are_answered_each(client: TestClient) -> None:

@@ -53,14 +53,14 @@ def talk(
                 time.sleep(pause_s)
         except (ConnectionResetError, BrokenPipeError):
             pass  # it has answered already
-        said = b""
+        received = b""
         try:
             while chunk := wire.recv(65536):
-                said += chunk
+                received += chunk
                 wire.settimeout(3)
         except (TimeoutError, ConnectionResetError):
             pass
-        return said
+        return received
 
 
 def length(n: object) -> bytes:
@@ -90,11 +90,11 @@ def test_a_hostile_wire_is_answered_and_the_server_lives(
 ) -> None:
     pieces, pause_s, status, word = WIRES[name]
 
-    said = talk(server, *pieces, pause_s=pause_s)
+    received = talk(server, *pieces, pause_s=pause_s)
 
-    assert said.startswith(b"HTTP/1.1 " + status), said[:300]
-    assert word in said
-    assert b"Traceback" not in said
+    assert received.startswith(b"HTTP/1.1 " + status), received[:300]
+    assert word in received
+    assert b"Traceback" not in received
     assert_alive(server)
 
 
@@ -103,8 +103,8 @@ def test_a_request_smuggled_behind_a_short_length_is_no_request_of_its_own_key(
 ) -> None:
     """What follows the declared body is read as a new request, and that one has no key."""
     smuggled = b"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-    said = talk(server, length(len(GOOD)) + GOOD + smuggled)
-    assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"401"]
+    received = talk(server, length(len(GOOD)) + GOOD + smuggled)
+    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"401"]
 
 
 def test_two_lengths_or_a_length_and_chunks_do_not_make_two_requests(
@@ -135,8 +135,8 @@ def test_fifty_half_requests_do_not_keep_others_out(server: tuple[str, int]) -> 
 
 def test_a_flood_of_headers_is_cut_off(server: tuple[str, int]) -> None:
     flood = [f"X-{n}: {'x' * 1000}\r\n".encode() * 100 for n in range(200)]  # 20 MB
-    said = talk(server, b"GET /health/live HTTP/1.1\r\nHost: x\r\n", *flood, patience_s=3)
-    assert not said.startswith(b"HTTP/1.1 200")
+    received = talk(server, b"GET /health/live HTTP/1.1\r\nHost: x\r\n", *flood, patience_s=3)
+    assert not received.startswith(b"HTTP/1.1 200")
     assert_alive(server)
 
 

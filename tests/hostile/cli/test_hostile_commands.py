@@ -55,9 +55,9 @@ def run(
     monkeypatch.setattr("sys.argv", ["denguard", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     code = ended.value.code
-    return (code if isinstance(code, int) else 1), said.out + said.err
+    return (code if isinstance(code, int) else 1), output.out + output.err
 
 
 def drop(*more: str, table: str = "metadata.csv") -> tuple[str, ...]:
@@ -115,11 +115,11 @@ def test_a_wrong_command_says_what_to_do_and_makes_nothing(
     words: str,
 ) -> None:
     before = manifest_of(desk)
-    code, said = run(capsys, monkeypatch, *arguments)
-    assert code == 2, said
-    assert words in " ".join(said.replace("│", " ").split()), said
-    assert "Traceback" not in said
-    assert len(said) < 7000
+    code, output = run(capsys, monkeypatch, *arguments)
+    assert code == 2, output
+    assert words in " ".join(output.replace("│", " ").split()), output
+    assert "Traceback" not in output
+    assert len(output) < 7000
     assert manifest_of(desk) == before
     made = {p.relative_to(home).as_posix() for p in home.rglob("*") if p.is_file()}
     assert all(p.startswith(RECORDS) for p in made), made
@@ -129,8 +129,8 @@ def test_a_wrong_command_says_what_to_do_and_makes_nothing(
 def test_the_good_drop_beside_them_is_made(
     desk: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, said = run(capsys, monkeypatch, *drop("--images", "images"))
-    assert code == 0, said
+    code, output = run(capsys, monkeypatch, *drop("--images", "images"))
+    assert code == 0, output
     made = home / "data" / "drops" / date(2018, 12, 4).isoformat()
     assert (made / "images" / "05001" / SCENE).read_bytes() == images.GOOD_PNG
 
@@ -147,7 +147,7 @@ def test_a_home_that_cannot_be_one_is_a_sentence(
         "a name too long": desk / ("x" * 300),
     }
     monkeypatch.setenv("DENGUARD_HOME", str(homes[kind]))
-    code, said = run(capsys, monkeypatch, *drop())
+    code, output = run(capsys, monkeypatch, *drop())
     assert code == 2
-    assert "DENGUARD_HOME" in said
-    assert "Traceback" not in said
+    assert "DENGUARD_HOME" in output
+    assert "Traceback" not in output

@@ -101,11 +101,11 @@ def test_a_value_that_cannot_be_is_named_by_its_key(
     file.write_text(profile_with(key, value))
     with pytest.raises(ConfigError) as refused:
         load_profile(str(file))
-    said = refused.value
-    assert all(word in said.what for word in words), said
-    assert said.where == str(file)
-    assert said.fix == "correct the keys named"
-    assert "hunter2" not in str(said), "a value may be a secret"
+    error = refused.value
+    assert all(word in error.what for word in words), error
+    assert error.where == str(file)
+    assert error.fix == "correct the keys named"
+    assert "hunter2" not in str(error), "a value may be a secret"
 
 
 def test_the_profile_that_these_are_made_from_is_good(tmp_path: Path) -> None:

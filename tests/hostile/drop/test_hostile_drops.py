@@ -29,8 +29,8 @@ def test_an_attack_is_named_with_its_fix(siege: Siege, attack: Attack) -> None:
     found = [i for i in siege.issues_of(attack) if i.code == attack.code]
     assert found, siege.issues_of(attack)
     assert {i.level for i in found} == {attack.level}
-    said = [f"{i.place} | {i.message} | {i.fix}" for i in found]
-    assert any(all(word in text for word in attack.words) for text in said), said
+    lines = [f"{i.place} | {i.message} | {i.fix}" for i in found]
+    assert any(all(word in text for word in attack.words) for text in lines), lines
     assert all(i.fix for i in found)
     if attack.level is Level.ERROR and attack.code not in (
         "no-such-week",

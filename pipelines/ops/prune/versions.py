@@ -1,8 +1,8 @@
-"""Versions for analysts that may go, and taking them off: from the remote, then from this home.
+"""Versions for analysts that may go, on the remote and in this home.
 
-A version goes in this order, so that a pull meets it whole or not at all, and so that DVC, should
-the same version be made again, sees that it is not there: its records, the index, DVC's list of its
-files, then the files that no other version holds. What is on its way is written down first
+A version is deleted in this order, so that a pull meets it whole or not at all, and so that DVC,
+should the same version be made again, sees that it is not there: its records, the index, DVC's list
+of its files, then the files that no other version holds. What will be deleted is written down first
 (artifacts/prune/versions.json); a call that was cut off is finished by the next one.
 """
 
@@ -19,7 +19,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.errors import VersioningError
 from pipelines.lineage.verify import node_of
 from pipelines.ops.prune.items import Item
-from pipelines.ops.prune.stays import Stays, weeks_old
+from pipelines.ops.prune.retained import Retained, weeks_old
 from pipelines.versioning import read_index, remote_uri, repository
 from pipelines.versioning.catalogue import INDEX, parse_index, scan
 from pipelines.versioning.entry import FILE_MD5, Version
@@ -30,7 +30,7 @@ Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Versions:
     """Versions here and on the remote.
 
     Attributes:
@@ -43,12 +43,12 @@ class Shelf:
     others: dict[str, Entry]
 
     def without(self, going: Iterable[str]) -> dict[str, Entry]:
-        """What is left when these have gone."""
+        """What is left without these."""
         left = {**self.others, **self.mine}
         return {name: entry for name, entry in left.items() if name not in set(going)}
 
 
-def read_shelf(paths: DeploymentPaths) -> Shelf:
+def read_versions(paths: DeploymentPaths) -> Versions:
     """Raises VersioningError if the remote does not answer, or has a version that cannot
     be read."""
     uri, mine = remote_uri(paths), dict(read_index(paths))
@@ -58,7 +58,7 @@ def read_shelf(paths: DeploymentPaths) -> Shelf:
         shared = read_index(line)
         others |= shared
         mine = {name: entry for name, entry in mine.items() if name not in shared}
-    return Shelf(uri, mine, others)
+    return Versions(uri, mine, others)
 
 
 def _listed(source: Source) -> dict[str, Version]:
@@ -77,18 +77,17 @@ def _listed(source: Source) -> dict[str, Version]:
     return listed
 
 
-def of_remote(paths: DeploymentPaths, stays: Stays) -> list[Item]:
+def of_remote(paths: DeploymentPaths, retained: Retained) -> list[Item]:
     """Versions of this home that nothing needs, newest last."""
-    shelf = read_shelf(paths)
-    kept = _kept(paths, stays, shelf)
+    versions = read_versions(paths)
+    kept = _kept(paths, retained, versions)
     going = sorted(
-        set(shelf.mine) - kept, key=lambda name: (str(shelf.mine[name].get("as_of_week")), name)
+        set(versions.mine) - kept,
+        key=lambda name: (str(versions.mine[name].get("as_of_week")), name),
     )
-    why = (
-        f"no run of the last {stays.retention.runs_weeks} weeks made it, and no kept version was "
-        "made from it"
-    )
-    return [Item("versions", name, int(shelf.mine[name].get("bytes", 0)), why) for name in going]
+    weeks = retained.retention.runs_weeks
+    why = f"no run of the last {weeks} weeks made it, and no kept version was made from it"
+    return [Item("versions", name, int(versions.mine[name].get("bytes", 0)), why) for name in going]
 
 
 def list_of_files(paths: DeploymentPaths, source: Source, md5: str) -> list[str] | None:
@@ -133,24 +132,26 @@ def _other_lines(paths: DeploymentPaths) -> list[DeploymentPaths]:
     return [line for line in homes if line.home != paths.home]
 
 
-def _kept(paths: DeploymentPaths, stays: Stays, shelf: Shelf) -> set[str]:
+def _kept(paths: DeploymentPaths, retained: Retained, versions: Versions) -> set[str]:
     """Versions that something needs, and those that they were made from."""
-    every = {**shelf.others, **shelf.mine}
-    roots = {name for name, entry in shelf.mine.items() if _is_root(paths, stays, name, entry)}
-    kept = walk([*roots, *shelf.others], lambda name: every.get(name, {}).get("parents", ()))
-    return kept | {name for name, entry in shelf.mine.items() if _is_shown(stays, entry)}
+    every = {**versions.others, **versions.mine}
+    roots = {
+        name for name, entry in versions.mine.items() if _is_root(paths, retained, name, entry)
+    }
+    kept = walk([*roots, *versions.others], lambda name: every.get(name, {}).get("parents", ()))
+    return kept | {name for name, entry in versions.mine.items() if _is_shown(retained, entry)}
 
 
-def _is_root(paths: DeploymentPaths, stays: Stays, name: str, entry: Entry) -> bool:
-    young = _age(paths, stays.now, name, entry) < stays.retention.runs_weeks
-    return young or name in stays.versions or node_of(entry) in stays.needed
+def _is_root(paths: DeploymentPaths, retained: Retained, name: str, entry: Entry) -> bool:
+    young = _age(paths, retained.now, name, entry) < retained.retention.runs_weeks
+    return young or name in retained.versions or node_of(entry) in retained.needed
 
 
-def _is_shown(stays: Stays, entry: Entry) -> bool:
-    """Whether it is a published forecast or report that stays, without what it was made from."""
+def _is_shown(retained: Retained, entry: Entry) -> bool:
+    """Whether it is a published forecast or report that is kept, without what it was made from."""
     if entry["kind"] not in ("forecasts", "report"):
         return False
-    return stays.retention.forecasts == "keep" or node_of(entry) in stays.shown
+    return retained.retention.forecasts == "keep" or node_of(entry) in retained.shown
 
 
 def _age(paths: DeploymentPaths, now: datetime, name: str, entry: Entry) -> float:

@@ -1,7 +1,8 @@
 """MLflow's runs and model versions, where MLflow is the home's own database file.
 
-A model version that was taken out of service stays for ever: its tag says that it must not serve
-again. A server's runs are left to whoever runs the server, since other homes may have theirs there.
+A model version that was taken out of service is kept for ever: its tag says that it must not
+serve again. A server's runs are left to whoever runs the server, since other homes may have theirs
+there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipelines.lineage.graph import key_of
 from pipelines.lineage.registered import every_version
 from pipelines.lineage.runs import version_id
 from pipelines.ops.prune.items import Item, size_of
-from pipelines.ops.prune.stays import Stays
+from pipelines.ops.prune.retained import Retained
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -44,23 +45,23 @@ class Recorded:
         return [*of, key_of("mlflow_run", self.run.info.run_id)]
 
 
-def of_mlflow(paths: DeploymentPaths, stays: Stays) -> list[Item]:
+def of_mlflow(paths: DeploymentPaths, retained: Retained) -> list[Item]:
     """A line for each run that goes."""
-    why = f"older than {stays.retention.runs_weeks} weeks; no kept forecast or alias needs it"
+    why = f"older than {retained.retention.runs_weeks} weeks; no kept forecast or alias needs it"
     return [
         Item(ROOM, " ".join(one.names), size_of(one.files) if one.files else 0, why)
-        for one in going(paths, stays)
+        for one in unneeded_runs(paths, retained)
     ]
 
 
-def going(paths: DeploymentPaths, stays: Stays) -> list[Recorded]:
+def unneeded_runs(paths: DeploymentPaths, retained: Retained) -> list[Recorded]:
     """Runs of MLflow that nothing needs. Raises RegistryError if it does not answer."""
     from pipelines.registry.alias import registry_errors
 
     client = own_client(paths)
     if client is None:
         return []
-    before_ms = (stays.now - timedelta(weeks=stays.retention.runs_weeks)).timestamp() * 1000
+    before_ms = (retained.now - timedelta(weeks=retained.retention.runs_weeks)).timestamp() * 1000
     with registry_errors("MLflow's runs could not be listed"):
         versions: dict[str, list[ModelVersion]] = {}
         for _, version in every_version(client):
@@ -69,11 +70,11 @@ def going(paths: DeploymentPaths, stays: Stays) -> list[Recorded]:
             Recorded(run, _files(paths, run), tuple(versions.get(run.info.run_id, ())))
             for run in _runs(client)
         ]
-    return [one for one in found if one.run.info.start_time < before_ms and _may_go(one, stays)]
+    return [one for one in found if one.run.info.start_time < before_ms and _may_go(one, retained)]
 
 
-def forget(client: MlflowClient, one: Recorded) -> None:
-    """Let it go in the registry: its versions first, so that none is without its files."""
+def delete_run(client: MlflowClient, one: Recorded) -> None:
+    """Delete it in the registry: its versions first, so that none is without its files."""
     from pipelines.registry.alias import registry_errors
 
     with registry_errors(f"MLflow run {one.run.info.run_id} could not be deleted"):
@@ -93,11 +94,11 @@ def own_client(paths: DeploymentPaths) -> MlflowClient | None:
     return connect(paths)
 
 
-def _may_go(one: Recorded, stays: Stays) -> bool:
+def _may_go(one: Recorded, retained: Retained) -> bool:
     if one.run.info.lifecycle_stage != "active" and one.files is None:
         return False  # it went before
     out_of_service = any("rolled_back" in version.tags for version in one.versions)
-    return not out_of_service and stays.needed.isdisjoint(one.names)
+    return not out_of_service and retained.needed.isdisjoint(one.names)
 
 
 def _runs(client: MlflowClient) -> list[Run]:

@@ -1,8 +1,8 @@
-"""What the store that machines share holds of things that went (DENGUARD_ARTIFACTS_URI).
+"""Deletes what was pruned from the store that machines share (DENGUARD_ARTIFACTS_URI), too.
 
-The names are noted before anything goes here (artifacts/prune/afar.json). What is published under
-them goes first, then the objects that no other name holds; a call that was cut off is finished by
-the next one. A name that lies here again was made again since, and stays.
+The names are noted before anything is deleted here (artifacts/prune/afar.json). What is published
+under them goes first, then the objects that no other name holds; a call that was cut off is
+finished by the next one. A name that lies here again was made again since, and is kept.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pipelines.storage.transfer import MANIFESTS, manifest_key, read_manifest
 
 
 def begin(paths: DeploymentPaths, names: Iterable[str]) -> None:
-    """Note what goes; nothing if this deployment shares no store."""
+    """Note what will be deleted; nothing if this deployment shares no store."""
     if shared(paths) is not None and (noted := list(names)):
         write_json(_note_file(paths), {"names": noted, "objects": []})
 
 
 def finish(paths: DeploymentPaths) -> None:
-    """Let go in the store of what was noted and is not here any more.
+    """Delete in the store what was noted and is not here any more.
 
     Raises:
         StoreError: the store does not do what is asked, or something published cannot be read, so
@@ -36,25 +36,25 @@ def finish(paths: DeploymentPaths) -> None:
     if sharing is None or not _note_file(paths).is_file():
         return
     store, note = sharing.store, _read_note(paths)
-    gone = [name for name in note["names"] if not (paths.home / name).exists()]
+    deleted = [name for name in note["names"] if not (paths.home / name).exists()]
     published = {
         key.removeprefix(f"{MANIFESTS}/").removesuffix(".json") for key in store.keys(MANIFESTS)
     }
-    going = {name for name in published if _is_below(name, gone)}
+    going = {name for name in published if _is_below(name, deleted)}
     objects = {*note["objects"], *_held(store, going)}
-    write_json(_note_file(paths), {"names": gone, "objects": sorted(objects)})
+    write_json(_note_file(paths), {"names": deleted, "objects": sorted(objects)})
     for name in going:
         store.delete(manifest_key(name))
     for key in store.keys(RECORDS):
-        if _is_below(key.removeprefix(f"{RECORDS}/"), gone):
+        if _is_below(key.removeprefix(f"{RECORDS}/"), deleted):
             store.delete(key)
     needed = _held(store, published - going) if objects else set()
     in_parallel(store.delete, [object_key(sha256) for sha256 in objects - needed])
     _note_file(paths).unlink()
 
 
-def _is_below(name: str, gone: list[str]) -> bool:
-    return any(name == one or name.startswith(f"{one}/") for one in gone)
+def _is_below(name: str, folders: list[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}/") for one in folders)
 
 
 def _held(store: Remote, names: set[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What must stay: found over the graph of lineage, from what serves, is published, is young or
+"""What retention keeps: found over the graph of lineage, from what serves, is published, young or
 pinned."""
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _MENDS = "restore it, or remove what is damaged for good, then prune again; unti
 
 
 @dataclass(frozen=True)
-class Stays:
-    """What may not go.
+class Retained:
+    """What may not be deleted.
 
     Attributes:
         now: ages are counted up to here: the newest sign of a run, or the clock if that is earlier.
-        needed: keys of nodes that stay whole.
-        shown: keys of forecasts and reports whose own folder stays.
+        needed: keys of nodes that are kept whole.
+        shown: keys of forecasts and reports whose own folder is kept.
         ages: run -> weeks since its newest record was written; runs of other machines are not in
             it.
-        young: runs that stay whole.
+        young: runs that are kept whole.
         versions: ids of pinned versions for analysts.
     """
 
@@ -50,7 +50,7 @@ class Stays:
         return weeks_old(path, self.now)
 
 
-def what_stays(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -> Stays:
+def find_retained(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -> Retained:
     """Read everything and decide.
 
     Raises:
@@ -79,7 +79,7 @@ def what_stays(paths: DeploymentPaths, retention: RetentionConfig, clock: dateti
     _require_readable(graph, needed)
     shown = {key for key, weeks in published.items() if _is_shown(weeks, retention)}
     versions = frozenset(name for pin in pins.values() for name in pin.versions)
-    return Stays(
+    return Retained(
         graph, now, retention, frozenset(needed), frozenset(shown), ages, frozenset(young), versions
     )
 
@@ -126,14 +126,16 @@ def _serving(graph: Graph, paths: DeploymentPaths) -> set[str]:
     """Versions that an alias names, and those that the next rollback, or its undoing, may need."""
     named = {node.key for node in graph.of_kind("model_version") if node.facts.get("aliases")}
     entries = read_trail(paths).entries
-    told = [*entries[-1:], *[e for e in entries if e.get("action") in ("rollback", "undo")][-1:]]
+    moves = [*entries[-1:], *[e for e in entries if e.get("action") in ("rollback", "undo")][-1:]]
     for key in tuple(named):  # who served before `previous` did is where a second rollback goes
-        told += [
+        moves += [
             e
             for e in entries
             if e.get("action") == "promote" and _version_of(e, "to_version") == key
         ][-1:]
-    named |= {_version_of(entry, side) for entry in told for side in ("from_version", "to_version")}
+    named |= {
+        _version_of(entry, side) for entry in moves for side in ("from_version", "to_version")
+    }
     return {key for key in named if key in graph.nodes}
 
 

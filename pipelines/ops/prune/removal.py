@@ -1,4 +1,4 @@
-"""Letting things go: announced in the event file first, then taken out of sight, then deleted.
+"""Deletes what the plan names: announced in the event file, renamed, then deleted.
 
 A folder is renamed to `.<name>.pruned` before anything in it is deleted, so that whatever ends this
 process, what bears its name is whole. Such halves are swept by the next call. Nothing of a plan is
@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config import DeploymentPaths
-from pipelines.ops.prune import afar
-from pipelines.ops.prune.left import AWAY
+from pipelines.ops.prune import shared_store
+from pipelines.ops.prune.leftovers import AWAY
+from pipelines.ops.prune.mlflow_runs import ROOM, delete_run, own_client, unneeded_runs
 from pipelines.ops.prune.plan import Plan, plan
-from pipelines.ops.prune.recorded import ROOM, forget, going, own_client
-from pipelines.ops.prune.unshelving import finish_left, take_off
+from pipelines.ops.prune.version_removal import delete_versions, finish_interrupted
 from pipelines.retention_config import RetentionConfig
 from pipelines.run.events import append_event
 from pipelines.run.lock import hold
@@ -30,50 +30,50 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
     Raises:
         BusyError: a run is at work.
         StoreError, VersioningError: something that decides cannot be read, or the remote does not
-            do what is asked. What had gone is gone; the same call goes on.
+            do what is asked. What was deleted stays deleted; the same call goes on.
     """
     with hold(paths, LOCK_NAME):
-        finish_left(paths)
-        afar.finish(paths)
+        finish_interrupted(paths)
+        shared_store.finish(paths)
         found = plan(paths, retention, clock)
-        afar.begin(
+        shared_store.begin(
             paths,
             [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")],
         )
         for room, items in found.rooms().items():
             names = [one.name for one in items]
             if room == "versions":
-                take_off(paths, names)
+                delete_versions(paths, names)
                 continue
             if room == ROOM:
-                _forget(paths, found)
+                _delete_mlflow_runs(paths, found)
                 continue
             if room != "leftovers":
                 announce(paths, room, names, sum(one.bytes for one in items))
             for name in names:
                 remove(paths.home / name)
-        afar.finish(paths)
+        shared_store.finish(paths)
         return found
 
 
-def _forget(paths: DeploymentPaths, found: Plan) -> None:
+def _delete_mlflow_runs(paths: DeploymentPaths, found: Plan) -> None:
     """MLflow's runs: out of the registry, then their files."""
-    client, runs = own_client(paths), going(paths, found.stays)
+    client, runs = own_client(paths), unneeded_runs(paths, found.retained)
     names = [name for one in runs for name in one.names]
     announce(paths, ROOM, names, sum(i.bytes for i in found.items if i.room == ROOM))
     for one in runs if client is not None else ():
-        forget(client, one)
+        delete_run(client, one)
         if one.files is not None:
             remove(one.files)
 
 
 def announce(paths: DeploymentPaths, room: str, names: list[str], size: int) -> None:
-    """Say what goes before it does."""
+    """Write the event before anything is deleted."""
     append_event(paths, "pruned", {"room": room, "names": names, "bytes": size})
 
 
 def remove(path: Path) -> None:
-    """Take a file or folder out of sight, then delete it."""
+    """Rename a file or folder, then delete it."""
     away = path if path.name.endswith(f".{AWAY}") else path.with_name(f".{path.name}.{AWAY}")
     if away != path:
         _delete(away)

@@ -1,4 +1,4 @@
-"""A whole road: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one
+"""A whole cycle: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one
 without it.
 """
 
@@ -17,7 +17,7 @@ from support.tabular import FIRST, next_week, walk_tabular
 from pipelines.config import DeploymentPaths
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.intake import accepted_version
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.ops.withdrawing import withdraw_drop, withdraw_forecast
 from pipelines.run.success import last_success
 from pipelines.storage import manifest_of
@@ -55,15 +55,15 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     )
 
     profile = str(home.path / "tabular.yaml")
-    code, said = home.denguard(
+    code, output = home.denguard(
         "withdraw-drop", BAD, "--by", "Ana", "--reason", "counted twice", "--profile", profile
     )
-    assert code == 0, said
+    assert code == 0, output
     made, wrong = last_success(paths), home.output("wrong", "forecast")["forecast_version"]
     assert made is not None and made.forecast_version == wrong
-    assert home.output("wrong", "snapshot")["dataset_version"] in said and wrong in said
-    assert f"denguard withdraw-forecast {wrong}" in said
-    assert any("rests on drop" in why for why in judge(paths, made.when).why)
+    assert home.output("wrong", "snapshot")["dataset_version"] in output and wrong in output
+    assert f"denguard withdraw-forecast {wrong}" in output
+    assert any("rests on drop" in why for why in check_lateness(paths, made.when).why)
     for kind in ("data", "samples", "forecasts"):
         code, pulled = home.denguard(
             "pull", kind, "--version", "wrong", "--to", str(tmp_path / "pulled")
@@ -81,7 +81,7 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
         assert home.output("right", step)[key] == home.output(FIRST, step)[key]
     assert manifest_of(folder) == before
     again = last_success(paths)
-    assert again is not None and not judge(paths, again.when).late
+    assert again is not None and not check_lateness(paths, again.when).late
 
 
 def test_where_the_wrong_drop_had_a_week_of_its_own_the_week_before_it_is_the_bulletin_again(
@@ -100,7 +100,7 @@ def test_where_the_wrong_drop_had_a_week_of_its_own_the_week_before_it_is_the_bu
 
     made = last_success(paths)
     assert made is not None and (made.run_id, made.origin_week) == ("right", "2018-w48")
-    assert not judge(paths, made.when).late
+    assert not check_lateness(paths, made.when).late
     assert accepted_version(paths) == home.output(FIRST, "snapshot")["dataset_version"]
     decision = home.output("right", "gate")
     assert decision["decision"] == "promote"

@@ -1,5 +1,5 @@
-"""One run, as terminal, JSON, pages, alerts and Airflow's note tell of it at each turn: the same
-words as when told/run.json was written, by a version that read them from files of the steps.
+"""One run, as terminal, JSON, pages, alerts and Airflow's note show it at each stage: the same
+words as views/run.json has, which a version wrote that read them from files of the steps.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dags.pages import app as pages
 from pipelines.cli import app as command
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, ValidationStopped
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import send_alerts
 from pipelines.run.lock import by_airflow, hold, release
 
 RUN = "weekly"
-TOLD = Path(__file__).parent / "told" / "run.json"
+STORED = Path(__file__).parent / "views" / "run.json"
 # What differs from one time or machine to the next: clocks, the home, a process, a disk.
 _VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?"), "AT"),
@@ -65,15 +65,15 @@ def browser(home: Path) -> Iterator[TestClient]:
 
 @pytest.fixture
 def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
-    """Everything that tells of the run, at this moment."""
+    """Every view of the run, at this moment."""
 
     def now() -> dict[str, Any]:
         terminal = CliRunner().invoke(command, ["status", RUN])
         machine = CliRunner().invoke(command, ["status", RUN, "--json"])
         note = SimpleNamespace(dag_id="retraining", run_id=RUN, note=None)
         _run_note.on_dag_run_failed(note, "failed")
-        alerts = tell(DeploymentPaths(home=home))
-        told = {
+        alerts = send_alerts(DeploymentPaths(home=home))
+        views = {
             "exit": terminal.exit_code,
             "terminal": terminal.stdout,
             "json": json.dumps(json.loads(machine.stdout)["run"], sort_keys=True),
@@ -90,7 +90,7 @@ def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
         }
         return {
             name: plain(value, home) if isinstance(value, str) else value
-            for name, value in told.items()
+            for name, value in views.items()
         }
 
     return now
@@ -137,12 +137,12 @@ def turns(look: Callable[[], dict[str, Any]], home: Path) -> dict[str, dict[str,
     return seen
 
 
-def test_a_run_is_told_in_the_same_words_as_before(
+def test_a_run_is_shown_in_the_same_words_as_before(
     look: Callable[[], dict[str, Any]], home: Path
 ) -> None:
     seen = turns(look, home)
-    expected = json.loads(TOLD.read_text(encoding="utf-8"))
-    for turn, told in expected.items():
-        for reader, words in told.items():
+    expected = json.loads(STORED.read_text(encoding="utf-8"))
+    for turn, views in expected.items():
+        for reader, words in views.items():
             assert unspaced(seen[turn][reader]) == unspaced(words), f"{reader}: {turn}"
     assert list(seen) == list(expected)

@@ -1,4 +1,4 @@
-"""Taking versions off the remote and out of this home; finishing what an earlier call began."""
+"""Deletes versions from the remote and from this home; finishes what an earlier call began."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import shutil
 from typing import Any
 
 from pipelines.config import DeploymentPaths
-from pipelines.ops.prune.shelved import (
+from pipelines.ops.prune.versions import (
     cache_of,
     list_of_files,
     needed_objects,
-    read_shelf,
+    read_versions,
 )
 from pipelines.run.events import append_event
 from pipelines.storage import read_json, write_json
@@ -22,8 +22,8 @@ from pipelines.versioning.source import FOLDER, Source, object_key
 Note = dict[str, list[str]]  # version -> MD5 of DVC's list of its files, then of the files
 
 
-def take_off(paths: DeploymentPaths, names: list[str]) -> None:
-    """Let versions of this home go.
+def delete_versions(paths: DeploymentPaths, names: list[str]) -> None:
+    """Delete versions of this home.
 
     Raises:
         VersioningError, StoreError: the remote does not do what is asked; the next call goes on.
@@ -37,13 +37,15 @@ def take_off(paths: DeploymentPaths, names: list[str]) -> None:
     _go_on(paths, note)
 
 
-def finish_left(paths: DeploymentPaths) -> None:
-    """Finish what a call that was cut off had begun; a version that was made again since stays."""
+def finish_interrupted(paths: DeploymentPaths) -> None:
+    """Finish what a call that was cut off had begun, but keep a version that was made again."""
     if not _note_file(paths).is_file():
         return
     note: Note = read_json(_note_file(paths))["versions"]  # type: ignore[assignment]
-    shelf = read_shelf(paths)
-    listed = shelf.without(())  # still whole: its files go last, and the plan decides about it anew
+    versions = read_versions(paths)
+    listed = versions.without(
+        ()
+    )  # still whole: its files go last, and the plan decides about it anew
     _go_on(paths, {name: md5s for name, md5s in note.items() if name not in listed})
 
 
@@ -78,10 +80,10 @@ def _unlist_here(paths: DeploymentPaths, names: set[str]) -> None:
 
 
 def _delete_objects(paths: DeploymentPaths, store: Remote, source: Source, note: Note) -> None:
-    """DVC's lists first: a list whose files are gone would make DVC believe that they are there."""
+    """DVC's lists first: a list without its files would make DVC believe that they are there."""
     lists = list(dict.fromkeys(md5s[0] for md5s in note.values()))
     going = list(dict.fromkeys(md5 for md5s in note.values() for md5 in md5s[1:]))
-    left = read_shelf(paths).without(note)
+    left = read_versions(paths).without(note)
     needed = (
         needed_objects(paths, source, left) if going else {str(e["md5"]) for e in left.values()}
     )
