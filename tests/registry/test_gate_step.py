@@ -39,7 +39,7 @@ RUN = "weekly-1"
 
 
 @pytest.fixture
-def run(three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(three: DeploymentPaths, refits_trained_once: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is evaluated and not judged: its linear head beats both baselines."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     promote.set_champion("1")

@@ -48,7 +48,7 @@ def _rows(horizon: int, beyond: float) -> pd.DataFrame:
 
 
 @pytest.fixture
-def run(three: DeploymentPaths) -> Run:
+def run(three: DeploymentPaths, refits_trained_once: None) -> Run:
     """A run that is evaluated and not judged; one week ahead its linear head says 0.2 too much."""
     promote.set_champion("1")
     steps.start(RUN, {"profile": "sample", "horizons": [1, 4]})
