@@ -56,10 +56,11 @@ def walked(new_home: Callable[[str], Home]) -> Home:
 
 @pytest.fixture(scope="session")
 def walked_short(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The same of 45 municipalities, in a tenth of the time."""
+    """The same of 45 municipalities, with scenes from 2017 on, where the prompts begin: in a tenth
+    of the time."""
     home, work = Home(tmp_path_factory.mktemp("short")), tmp_path_factory.mktemp("cut")
     table, images = cut_table(work / "metadata.csv"), work / "images"
-    render_scenes(table, WITH_SCENES, sample.FIRST_SCENE_MONTH, sample.LAST_SCENE_MONTH, images)
+    render_scenes(table, WITH_SCENES, 2017 * 12, sample.LAST_SCENE_MONTH, images)
     drops = home.path / "data" / "drops"
     table_drop(table, images, drops, sample.SAMPLE_INFO, until=sample.UNTIL_WEEK)
     home.road_here("first")
