@@ -113,11 +113,11 @@ def real_data() -> Path:
     return Path(folder)
 
 
-# Tests of one file run in one process, so that they share its fixtures; these share a walked road.
+# Tests of one file run in one process, so that they share its fixtures; these share a finished run.
 _TOGETHER = {
-    "tests/e2e/test_road.py": "road",
+    "tests/e2e/test_whole_cycle.py": "cycle",
     "tests/e2e/test_power_cuts.py": "cuts",
-    "tests/e2e/test_road_on_s3.py": "cuts",
+    "tests/e2e/test_cycle_on_s3.py": "cuts",
 }
 
 
@@ -149,11 +149,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give roads more time; where several processes share the work, what takes long comes first."""
+    """Give whole cycles more time; where several processes share the work, what takes long comes
+    first."""
     for item in items:
         if item.nodeid.startswith(
             "tests/e2e/"
-        ):  # a road takes a minute, and five on a busy machine
+        ):  # a cycle takes a minute, and five on a busy machine
             item.add_marker(pytest.mark.timeout(900))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(_LONG))

@@ -226,7 +226,7 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(
     assert "fresher data win a tie" in last["reason"]
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted(
+def test_a_run_made_again_keeps_the_decision_that_promoted(
     run: Run, three: DeploymentPaths
 ) -> None:
     made = steps.gate(RUN)

@@ -96,7 +96,7 @@ def _serve(run: Run) -> GateOutput:
     return made
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
+def test_a_run_made_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
     made = _serve(run)
     serves = run.output(ChampionOutput).champion
     assert serves is not None and serves.horizons_weeks == (4,)
