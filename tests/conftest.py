@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ def _process_as_it_was() -> Any:
     os.environ.update(environment)
 
 
+@cache
+def _newest_schema_read_once() -> None:
+    """MLflow reads its seventy migrations whenever a registry is opened, to learn which is the
+    newest; a process of tests opens hundreds."""
+    from mlflow.store.db import utils
+
+    utils._get_latest_schema_revision = cache(utils._get_latest_schema_revision)
+
+
 @pytest.fixture(scope="session")
 def make_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], object]:
     """Writes an empty registry to a file: a copy of one that all processes of this session share,
@@ -66,6 +76,7 @@ def make_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
     migrated, make = base / "migrated.db", database.make
 
     def copied(file: Path) -> object:
+        _newest_schema_read_once()
         with FileLock(base / "migrated.lock"):
             if not migrated.exists():
                 part = base / "migrated.part"
