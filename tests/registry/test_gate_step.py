@@ -39,7 +39,7 @@ RUN = "weekly-1"
 
 
 @pytest.fixture
-def run(three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(three: DeploymentPaths, refits_trained_once: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is evaluated and not judged: its linear head beats both baselines."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     promote.set_champion("1")
@@ -226,7 +226,7 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(
     assert "fresher data win a tie" in last["reason"]
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted(
+def test_a_run_made_again_keeps_the_decision_that_promoted(
     run: Run, three: DeploymentPaths
 ) -> None:
     made = steps.gate(RUN)

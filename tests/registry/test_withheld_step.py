@@ -48,7 +48,7 @@ def _rows(horizon: int, beyond: float) -> pd.DataFrame:
 
 
 @pytest.fixture
-def run(three: DeploymentPaths) -> Run:
+def run(three: DeploymentPaths, refits_trained_once: None) -> Run:
     """A run that is evaluated and not judged; one week ahead its linear head says 0.2 too much."""
     promote.set_champion("1")
     steps.start(RUN, {"profile": "sample", "horizons": [1, 4]})
@@ -96,7 +96,7 @@ def _serve(run: Run) -> GateOutput:
     return made
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
+def test_a_run_made_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
     made = _serve(run)
     serves = run.output(ChampionOutput).champion
     assert serves is not None and serves.horizons_weeks == (4,)

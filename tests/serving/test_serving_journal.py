@@ -145,9 +145,9 @@ def test_a_disk_that_takes_no_line_costs_lines_and_no_answer(
     assert lost == 3
     assert metric(serving_client, "denguard_prediction_log_lines_total") == 1
     assert len(logged(deployment)) == 1
-    said = [record.getMessage() for record in caplog.records if record.name == "serving.journal"]
-    assert ["cannot be written" in line for line in said] == [True, False], said
-    assert "written again" in said[1]
+    lines = [record.getMessage() for record in caplog.records if record.name == "serving.journal"]
+    assert ["cannot be written" in line for line in lines] == [True, False], lines
+    assert "written again" in lines[1]
 
 
 def test_days_beyond_retention_go_when_the_endpoint_starts(

@@ -289,9 +289,9 @@ def test_a_request_that_is_under_way_when_the_endpoint_is_ended_is_answered_and_
         answered = wire.makefile("rb").read()  # to the end of the connection
         running.process.wait(timeout=20)
 
-    said = json.loads(answered.partition(b"\r\n\r\n")[2])
+    reply = json.loads(answered.partition(b"\r\n\r\n")[2])
     assert answered.startswith(b"HTTP/1.1 200")
     (day,) = logged_days(deployment.paths)
     (line,) = read_day(deployment.paths, day)
-    assert line.trace_id == said["trace_id"]
-    assert len(line.predictions) == len(said["predictions"]) == 100
+    assert line.trace_id == reply["trace_id"]
+    assert len(line.predictions) == len(reply["predictions"]) == 100

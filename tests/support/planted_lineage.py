@@ -53,7 +53,7 @@ class Store:
 
 
 class Planter:
-    """Walks a run without computing: every record and folder a real run leaves, in miniature."""
+    """Makes a run without computing: every record and folder a real run leaves, in miniature."""
 
     def __init__(self, paths: DeploymentPaths) -> None:
         self.paths = paths
