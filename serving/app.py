@@ -16,9 +16,9 @@ from fastapi_offline import FastAPIOffline
 
 from serving import problems
 from serving.champion import ChampionHolder
-from serving.journal import Journal
 from serving.limits import Budget
 from serving.metrics import Metrics
+from serving.prediction_log_writer import Journal
 from serving.routes import forecast, health, model, predictions
 from serving.schemas import PredictionRequest
 from serving.settings import Settings, load_settings

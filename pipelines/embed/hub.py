@@ -19,7 +19,7 @@ from pipelines.embed.locks import held
 from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError
 from pipelines.storage import sha256_file
-from pipelines.storage.bring import here, settle
+from pipelines.storage.resumable import here, settle
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from pipelines.fetch.terms import Terms, require_accepted
 from pipelines.fetch.unpack import unpack
 from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
-from pipelines.storage.bring import Disk, here
 from pipelines.storage.lock import locked
+from pipelines.storage.resumable import Disk, here
 
 log = logging.getLogger(__name__)
 _DISK = Disk(FetchError, "fetch into another", LATER)

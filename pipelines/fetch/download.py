@@ -20,7 +20,7 @@ from pipelines.errors import FetchError
 from pipelines.fetch.remote_file import RemoteFile
 from pipelines.fetch.web import LATER, Again, Tries, Web
 from pipelines.storage import write_json
-from pipelines.storage.bring import settle
+from pipelines.storage.resumable import settle
 
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 _WORTH_BYTES = 1 << 20  # arrived since the last failure, they earn a full set of tries

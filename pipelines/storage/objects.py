@@ -16,9 +16,9 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import StoreError
-from pipelines.storage.bring import Disk, Wanted, gather, settle
 from pipelines.storage.lock import locked
 from pipelines.storage.remote import Remote
+from pipelines.storage.resumable import Disk, Wanted, gather, settle
 
 T = TypeVar("T")
 _THREADS = 8

@@ -16,7 +16,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accepted_file
 from pipelines.data.samples import _keep
 from pipelines.storage import new_folder, sync_folder, write_atomic, write_json
-from pipelines.storage.bring import settle
+from pipelines.storage.resumable import settle
 from pipelines.versioning import publish
 
 Asked = list[tuple[str, str]]
