@@ -25,7 +25,7 @@ from pipelines.inference.prediction_log import (
 )
 from serving.app import create_app
 from serving.metrics import Metrics
-from serving.prediction_log_writer import Journal
+from serving.prediction_log_writer import PredictionLogWriter
 from serving.settings import Settings
 
 Eventually = Callable[..., None]
@@ -187,6 +187,6 @@ def test_without_days_to_keep_there_is_no_log(
 
 def test_a_day_on_which_nobody_asked_counts_as_a_day(settings: Settings) -> None:
     """Retention goes by days of the log; quiet ones are days, too."""
-    Journal(settings, Metrics()).tidy()
+    PredictionLogWriter(settings, Metrics()).tidy()
 
     assert len(logged_days(settings.paths)) == 1
