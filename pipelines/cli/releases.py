@@ -158,7 +158,7 @@ def adopt_rule(
     by: Annotated[str, typer.Option("--by", help="your name, for the audit")],
     reason: Annotated[str, typer.Option(help="why, for the audit")],
 ) -> None:
-    """Begin a new line of models: after a change of the label rule. It needs no comparison."""
+    """Begin a new line of models, by another label rule; the champion is not compared with it."""
     from pipelines.registry.adopt import adopt_rule as adopt
     from pipelines.registry.aliases import AuditReason
 
