@@ -19,7 +19,7 @@ from pipelines.embed.locks import held
 from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError
 from pipelines.storage import sha256_file
-from pipelines.storage.bring import here, settle
+from pipelines.storage.resumable import here, move_into_place
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def _download(file: HubFile, item: Any, final: Path) -> None:
             where=str(file),
             fix=f"it was thrown away; `{file.command}` starts anew",
         )
-    settle(partial, final)
+    move_into_place(partial, final)
 
 
 def _wanted(file: HubFile, siblings: Sequence[Any]) -> list[Any]:

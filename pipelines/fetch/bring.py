@@ -24,8 +24,8 @@ from pipelines.fetch.terms import Terms, require_accepted
 from pipelines.fetch.unpack import unpack
 from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
-from pipelines.storage.bring import Disk, here
 from pipelines.storage.lock import locked
+from pipelines.storage.resumable import Disk, here
 
 log = logging.getLogger(__name__)
 _DISK = Disk(FetchError, "fetch into another", LATER)
@@ -73,7 +73,7 @@ def fetch(
         only: patterns of relative paths, such as "10_municipalities/images/5001/*"; none: all.
         base_url: another address of the same data; gets no credentials unless on this machine.
         accept: the caller read the terms of use and accepts them.
-        show: told the terms before anything rests on them.
+        show: called with the terms before anything rests on them.
 
     Raises:
         FetchError: the terms are not accepted, the disk is too small, or not every file came whole

@@ -20,7 +20,7 @@ from pipelines.errors import FetchError
 from pipelines.fetch.remote_file import RemoteFile
 from pipelines.fetch.web import LATER, Again, Tries, Web
 from pipelines.storage import write_json
-from pipelines.storage.bring import settle
+from pipelines.storage.resumable import move_into_place
 
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 _WORTH_BYTES = 1 << 20  # arrived since the last failure, they earn a full set of tries
@@ -47,7 +47,7 @@ def download(
 
     Args:
         parts: folder for what has arrived so far.
-        arrived: told how many bytes of the file are here, after each piece.
+        arrived: called with how many bytes of the file are here, after each piece.
 
     Raises:
         FetchError: the server has it not, refuses, stays silent, or sends other bytes than listed.
@@ -66,7 +66,7 @@ def download(
                 where=file.url,
                 fix=f"{LATER}; if it stays so, tell the publisher",
             )
-    settle(part, target)
+    move_into_place(part, target)
     _drop(part)
 
 

@@ -16,9 +16,9 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import StoreError
-from pipelines.storage.bring import Disk, Wanted, gather, settle
 from pipelines.storage.lock import locked
 from pipelines.storage.remote import Remote
+from pipelines.storage.resumable import Disk, Wanted, gather, move_into_place
 
 T = TypeVar("T")
 _THREADS = 8
@@ -108,7 +108,7 @@ def fetch_objects(
             fix=f"delete that object and {AGAIN}",
         )
         gather(partial(store.part, key), content.wanted(out.name), parts[out], damaged)
-        settle(parts[out], out, mode)
+        move_into_place(parts[out], out, mode)
 
     in_parallel(fetch, files)
 

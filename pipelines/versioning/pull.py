@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.errors import VersioningError
 from pipelines.storage import sync_folder, sync_tree
-from pipelines.storage.bring import Wanted, gather, here
 from pipelines.storage.lock import locked
+from pipelines.storage.resumable import Wanted, gather, here
 from pipelines.versioning.catalogue import read_sidecar
 from pipelines.versioning.entry import FILE_MD5, FileFacts, Version, checked_name
 from pipelines.versioning.pull_errors import DISK, damaged, lost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.errors import VersioningError
-from pipelines.storage.bring import Disk
+from pipelines.storage.resumable import Disk
 
 AGAIN = "run the same command again; it goes on where it stopped"
 DISK = Disk(VersioningError, "pull to another", AGAIN)

@@ -44,7 +44,7 @@ def _stubborn_endpoint() -> Iterator[str]:
 def _alias_moved(home: Home) -> bool:
     from pipelines.config import DeploymentPaths
     from pipelines.errors import RegistryError
-    from pipelines.registry.alias import lookup
+    from pipelines.registry.lookup import lookup
 
     try:
         return lookup("champion", DeploymentPaths(home=home.path)) is not None

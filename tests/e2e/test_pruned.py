@@ -15,8 +15,8 @@ from support.tabular import FIRST, next_week, run_tabular
 from pipelines.config import DeploymentPaths
 from pipelines.lineage import trace
 from pipelines.ops.prune.removal import prune
-from pipelines.registry.alias import connect
 from pipelines.registry.audit import audit_file
+from pipelines.registry.lookup import connect
 from pipelines.retention_config import RetentionConfig
 from pipelines.versioning import remote_uri
 from pipelines.versioning.catalogue import read_catalogue

@@ -30,9 +30,10 @@ from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.predict import predict_rows, predict_vectors
 from pipelines.inference.prediction_log import logged_days, read_day
 from pipelines.inference.vectors import VectorInput
-from pipelines.registry.alias import fetch_bundle, get_version
+from pipelines.registry.aliases import read_aliases, set_champion
 from pipelines.registry.deploy import SERVING, deploy
-from pipelines.registry.promote import read_aliases, register_bundle, set_champion
+from pipelines.registry.lookup import fetch_bundle, get_version
+from pipelines.registry.register import register_bundle
 from pipelines.storage import read_json, sha256_file, write_json
 
 KEY = "a-key-for-tests"

@@ -16,7 +16,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accepted_file
 from pipelines.data.samples import _keep
 from pipelines.storage import new_folder, sync_folder, write_atomic, write_json
-from pipelines.storage.bring import settle
+from pipelines.storage.resumable import move_into_place
 from pipelines.versioning import publish
 
 Asked = list[tuple[str, str]]
@@ -64,7 +64,7 @@ def test_what_was_brought_is_on_the_disk_before_it_has_its_name(
     tmp_path: Path, asked: Asked
 ) -> None:
     (tmp_path / "part").write_text("x")
-    settle(tmp_path / "part", tmp_path / "file", 0o444)
+    move_into_place(tmp_path / "part", tmp_path / "file", 0o444)
     assert asked == [("fsync", "part"), ("rename", "file"), ("fsync", ".")]
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o444
 

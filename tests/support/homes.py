@@ -88,7 +88,7 @@ class Home:
     def champion_bundle(self) -> dict[str, str]:
         """File -> hash of the bundle that the registry's champion names."""
         from pipelines.config import DeploymentPaths
-        from pipelines.registry.alias import fetch_bundle, lookup
+        from pipelines.registry.lookup import fetch_bundle, lookup
 
         paths = DeploymentPaths(home=self.path)
         champion = lookup("champion", paths)

@@ -103,7 +103,7 @@ def gather(
         read: bytes [start, stop) of the file, at least one of them; none if it ends before.
         wanted: its size must be known.
         damaged: raised if the bytes are not the wanted ones; nothing is left at `part` then.
-        arrived: told how many bytes are here, after each piece.
+        arrived: called with how many bytes are here, after each piece.
     """
     size = wanted.size or 0
     if part.is_symlink() or here(part) > size:
@@ -119,7 +119,7 @@ def gather(
             raise damaged
 
 
-def settle(part: Path, target: Path, mode: int | None = None) -> None:
+def move_into_place(part: Path, target: Path, mode: int | None = None) -> None:
     """Give a verified file its name: its bytes are on the disk before, its name when this ends."""
     with part.open("rb") as file:
         os.fsync(file.fileno())

@@ -11,8 +11,8 @@ from support.s3 import Bucket
 
 from pipelines.errors import StoreError
 from pipelines.storage import manifest_of, materialise, publish, sha256_file, write_atomic
-from pipelines.storage.bring import Wanted, gather
 from pipelines.storage.objects import object_key
+from pipelines.storage.resumable import Wanted, gather
 from pipelines.storage.s3 import _TRIES, _client
 
 BYTES = bytes(range(256)) * 40_000  # three pieces of 4 MB
