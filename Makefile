@@ -77,7 +77,7 @@ clean: down ## stop, then remove everything runs made (artifacts/); CLEAN_DATA=1
 	@if [ "$(CLEAN_DATA)" = 1 ]; then echo "removing data/ (the drops)"; chmod -R u+w data 2>/dev/null; rm -rf data; else echo "data/ stays; CLEAN_DATA=1 removes it"; fi
 
 lock: $(STAMP) ## resolve all extras anew and rewrite requirements.lock (network); KEEP=1: add what is new, move no version
-	@$(BIN)/python -m pipelines.local.lock $(if $(KEEP),--keep)
+	@$(BIN)/python -m pipelines.local.requirements_lock $(if $(KEEP),--keep)
 
 $(STAMP): pyproject.toml requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH. What to do: install Python 3.11 with venv (Debian: apt install python3.11 python3.11-venv), or name it: make install PYTHON=/path/to/python3.11"; exit 1; }

@@ -10,7 +10,7 @@ STEP_LIMITS = {
     "plan_embedding": (30, "Finds inputs without a vector and cuts them into shards."),
     "embed_shard": (720, "Embeds one shard; a shard with nothing new ends at once."),
     "features": (60, "Joins vectors, covariates and labels into a feature version."),
-    "train": (240, "Chooses lambda on validation and refits every head."),
+    "train": (240, "Trains every candidate; chooses lambda where a fused head is one."),
     "backtest_years": (5, "Lists the past years that the recipes are tested on."),
     "backtest": (240, "Forecasts one past year as it would have been forecast then."),
     "evaluate": (60, "Scores heads and baselines per horizon, municipality and onset."),

@@ -1,4 +1,4 @@
-"""The seam of label rules: what a rule is, what it may know, and how a profile names one.
+"""The interface of label rules: what a rule is, what it may know, and how a profile names one.
 
 A new rule is one subclass of RuleConfig, and one line in contracts.LABEL_RULES or an entry point of
 the group `denguard.label_rules`. Profiles are read where DAGs are parsed, so a module that holds

@@ -38,7 +38,7 @@ def translated(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """
     if not is_first(raw):
         return dict(raw)
-    _tell(path)
+    _log_translation(path)
     data, labels = dict(raw["data"]), dict(raw.get("labels", {}))
     place = {**_PLACE, "language": data.pop("language", _PLACE["language"])}
     built_in = {"first_week": "2009-w01", "limits": _LIMITS}
@@ -59,7 +59,7 @@ def where_it_went(refusal: str) -> list[str]:
 
 
 @cache  # a run opens its profile once a step
-def _tell(path: Path) -> None:
+def _log_translation(path: Path) -> None:
     log.warning(
         "profile %s is written for the first version and is read as that did: %s, and what was "
         "built in are place, data.first_week, data.text_window, data.limits, "

@@ -12,7 +12,7 @@ from pipelines.encoder_config import Frozen
 
 
 class LoopConfig(Frozen):
-    """What the training loop of the fused heads is told."""
+    """Settings of the training loop of the fused heads."""
 
     batch_rows: int = Field(64, ge=2, le=1_000_000)
     learning_rate: float = Field(1e-3, gt=0, le=1)

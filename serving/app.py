@@ -16,9 +16,9 @@ from fastapi_offline import FastAPIOffline
 
 from serving import problems
 from serving.champion import ChampionHolder
-from serving.journal import Journal
 from serving.limits import Budget
 from serving.metrics import Metrics
+from serving.prediction_log_writer import PredictionLogWriter
 from serving.routes import forecast, health, model, predictions
 from serving.schemas import PredictionRequest
 from serving.settings import Settings, load_settings
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.bodies = Budget(max(settings.max_body_bytes_at_once, settings.max_body_bytes))
     app.state.pixels = Budget(max(settings.max_pixels_at_once, settings.max_scene_pixels))
     app.state.holder = ChampionHolder(settings, metrics)
-    app.state.journal = Journal(settings, metrics)
+    app.state.prediction_log = PredictionLogWriter(settings, metrics)
     app.add_middleware(TraceMiddleware, metrics=metrics)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -68,13 +68,13 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     holder: ChampionHolder = app.state.holder
-    journal: Journal = app.state.journal
+    prediction_log: PredictionLogWriter = app.state.prediction_log
     # Nothing is accepted before: a worker that is started anew beside others refuses nobody.
     await asyncio.to_thread(holder.start, _FIRST_LOOK_S)
-    tidying = asyncio.create_task(journal.keep_tidy())
+    tidying = asyncio.create_task(prediction_log.keep_tidy())
     try:
         yield
     finally:
         tidying.cancel()
         holder.stop()
-        journal.close()
+        prediction_log.close()

@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.registry import audit
-from pipelines.registry.alias import Registered, fetch_bundle, serving_version
+from pipelines.registry.lookup import Registered, fetch_bundle, serving_version
 from serving.encoders import Encoders, load_encoders, needs_encoders
 from serving.metrics import Metrics
 from serving.problems import NotReady

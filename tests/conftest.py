@@ -7,7 +7,8 @@ import gc
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ def _process_as_it_was() -> Any:
     os.environ.update(environment)
 
 
+@cache
+def _newest_schema_read_once() -> None:
+    """MLflow reads its seventy migrations whenever a registry is opened, to learn which is the
+    newest; a process of tests opens hundreds."""
+    from mlflow.store.db import utils
+
+    utils._get_latest_schema_revision = cache(utils._get_latest_schema_revision)
+
+
 @pytest.fixture(scope="session")
 def make_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], object]:
     """Writes an empty registry to a file: a copy of one that all processes of this session share,
@@ -66,6 +76,7 @@ def make_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], 
     migrated, make = base / "migrated.db", database.make
 
     def copied(file: Path) -> object:
+        _newest_schema_read_once()
         with FileLock(base / "migrated.lock"):
             if not migrated.exists():
                 part = base / "migrated.part"
@@ -113,11 +124,11 @@ def real_data() -> Path:
     return Path(folder)
 
 
-# Tests of one file run in one process, so that they share its fixtures; these share a walked road.
+# Tests of one file run in one process, so that they share its fixtures; these share a finished run.
 _TOGETHER = {
-    "tests/e2e/test_road.py": "road",
+    "tests/e2e/test_whole_cycle.py": "cycle",
     "tests/e2e/test_power_cuts.py": "cuts",
-    "tests/e2e/test_road_on_s3.py": "cuts",
+    "tests/e2e/test_cycle_on_s3.py": "cuts",
 }
 
 
@@ -149,17 +160,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give roads more time; where several processes share the work, what takes long comes first."""
+    """Give whole cycles more time; where several processes share the work, what takes long comes
+    first."""
     for item in items:
         if item.nodeid.startswith(
             "tests/e2e/"
-        ):  # a road takes a minute, and five on a busy machine
+        ):  # a cycle takes a minute, and five on a busy machine
             item.add_marker(pytest.mark.timeout(900))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what collecting has loaded to itself: a million objects that stay to the end, and that
-    the garbage collector would walk through again and again, a second each time."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Leave what collecting loads to itself: a million objects that stay to the end, and that the
+    garbage collector would walk through again and again, a second each time. Tests call it a
+    seventieth as often as usual: what they make goes by its count of references."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        gc.enable()

@@ -63,7 +63,7 @@ def all_runs(line: Asked) -> HTMLResponse:
 
 
 def one_run(line: Asked, run_id: str) -> HTMLResponse:
-    """One run: the failure that stands, then every step."""
+    """One run: the failure that is not over, then every step."""
     run = _known(line, run_id)
     fallback = fallback_for(line.paths, run_id)
     withdrawn = withdrawal_of_run(line.paths, run_id)

@@ -37,7 +37,7 @@ def fetch(
     DATAVERSE_API_TOKEN if it is set.
     """
     with needs("study"):
-        from pipelines import fetch as room
+        from pipelines.fetch import fetch as download
         from pipelines.fetch.terms import accepted
 
     def show(which: Dataset, terms: Terms) -> None:
@@ -45,7 +45,7 @@ def fetch(
         if not accepted(terms, dataset, to):
             say(f"Terms of use, from {terms.url}:\n\n{terms.text.strip()}\n")
 
-    done = room.fetch(dataset, to, only or (), base_url, accept_terms, show)
+    done = download(dataset, to, only or (), base_url, accept_terms, show)
     for link in done.refused:
         say(f"not followed, it leads out of its folder: {link}")
     size = (

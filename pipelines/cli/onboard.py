@@ -146,7 +146,7 @@ def onboard(
 
 
 _COLUMNS = ("unit", "year", "week", "date", "cases")  # options of their own, beside --column
-_AS_SAID = (
+_TAKEN_AS_GIVEN = (
     "name",
     "numbering",
     "starts",
@@ -186,6 +186,6 @@ def _answers(flags: Mapping[str, Any]) -> Answers:
         received=flags["received"].date() if flags["received"] else None,
         columns={our: found for our, found in columns.items() if found},
         rule=RuleAnswers(**rule),
-        **{name: flags[name] for name in _AS_SAID},
+        **{name: flags[name] for name in _TAKEN_AS_GIVEN},
         **lists,
     )

@@ -87,12 +87,12 @@ def alerts(context: typer.Context) -> None:
     """What is open, what waits for a channel, and what went out last."""
     if context.invoked_subcommand:
         return
-    from pipelines.ops import alerts as room
+    from pipelines.ops.alerts import load, newest_sent
     from pipelines.ops.settings import alert_settings
     from pipelines.ops.status import open_alerts
     from pipelines.ops.watch import check_lateness
 
-    sent = room.load(deployment_paths())
+    sent = load(deployment_paths())
     late_now = check_lateness(deployment_paths(), datetime.now(UTC)).late
     say("\n".join(open_alerts(sent, late_now)) or "none open")
     for waiting in sent.pending:
@@ -100,7 +100,7 @@ def alerts(context: typer.Context) -> None:
             f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of "
             f"{waiting['alert']['at']}"
         )
-    for line in room.newest_sent(deployment_paths()):
+    for line in newest_sent(deployment_paths()):
         say(
             f"{line['at']}  {line['channel']:<8} {line['kind']:<18} "
             f"{'sent' if line['sent'] else line['error']}"

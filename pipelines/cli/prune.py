@@ -20,7 +20,9 @@ _SHOWN = 12  # things of a room on a terminal; --json lists all
 
 @app.command(rich_help_panel=OPERATION)
 def prune(
-    yes: Annotated[bool, typer.Option("--yes", help="do it; else only list what would go")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="do it; else only list what it would delete")
+    ] = False,
     pin: Annotated[
         str | None, typer.Option(metavar="VERSION", help="keep it and all that it rests on")
     ] = None,
@@ -32,7 +34,7 @@ def prune(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     profile: ProfileName = "sample",
 ) -> None:
-    """List what nothing needs any more and how large it is; with --yes, let it go."""
+    """List what nothing needs any more and how large it is; with --yes, delete it."""
     if yes + (pin is not None) + (unpin is not None) > 1:
         raise ConfigError("--yes, --pin and --unpin are three things to do", fix="give one of them")
     if pin is not None or unpin is not None:
@@ -76,7 +78,7 @@ def _list(found: Plan, yes: bool) -> None:
         )
         if len(items) > _SHOWN:
             say(f"... and {len(items) - _SHOWN} more; --json lists all")
-    word = "went" if yes else "would go; nothing was touched. `denguard prune --yes` does it"
+    word = "deleted" if yes else "to delete; nothing was touched. `denguard prune --yes` does it"
     say(f"{len(found.items)} things, {megabytes(found.bytes)}: {word}.")
 
 

@@ -110,10 +110,7 @@ def rollback(
         model_name=deployment_paths().model_name,
     )
     if done.resumed:
-        say(
-            "An earlier rollback had not been seen through; this finished it and goes no further "
-            "back."
-        )
+        say("An earlier rollback was interrupted; this finished it and goes no further back.")
     say(
         f"Version {done.version} (bundle {done.bundle_id}) is champion again; version "
         f"{done.from_version} is out of service and its bundle is not promoted again."
@@ -161,7 +158,7 @@ def adopt_rule(
     by: Annotated[str, typer.Option("--by", help="your name, for the audit")],
     reason: Annotated[str, typer.Option(help="why, for the audit")],
 ) -> None:
-    """Begin a new line of models: the label rule has changed, so the champion is no yardstick."""
+    """Begin a new line of models, by another label rule; the champion is not compared with it."""
     from pipelines.registry.adopt import adopt_rule as adopt
     from pipelines.registry.aliases import AuditReason
 

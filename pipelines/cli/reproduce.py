@@ -48,7 +48,7 @@ def reproduce(
     """
     with needs("study"):
         from pipelines.config import deployment_paths
-        from pipelines.paper import reproduce as room
+        from pipelines.paper.reproduce import ask, run_all
         from pipelines.paper.results import RESULTS
         from pipelines.paper.tables import numbered
         from pipelines.storage import read_json
@@ -61,8 +61,8 @@ def reproduce(
         "study": study,
         "general": general,
     }
-    request = room.ask(asked, Path.cwd())
-    plan, done = room.run_all(request, deployment_paths())
+    request = ask(asked, Path.cwd())
+    plan, done = run_all(request, deployment_paths())
     _, rows = numbered(read_json(request.folder / RESULTS), 1)
     say(done["first_line"])
     if rows:

@@ -32,7 +32,7 @@ def withdraw_drop(
     """Take a drop back, accepted or not: no run reads it from now on. The folder stays as it is."""
     from pipelines.ops.withdrawing import withdraw_drop as take_back
 
-    _tell(
+    _show_taken_back(
         take_back(deployment_paths(), drop, by, reason, profile),
         "no run reads it from now on",
         as_json,
@@ -55,10 +55,10 @@ def withdraw_forecast(
     from pipelines.ops.withdrawing import withdraw_forecast as take_back
 
     effect = "`latest` and the endpoint pass over it; asked for by version it says so"
-    _tell(take_back(deployment_paths(), version, by, reason), effect, as_json)
+    _show_taken_back(take_back(deployment_paths(), version, by, reason), effect, as_json)
 
 
-def _tell(done: TakenBack, effect: str, as_json: bool) -> None:
+def _show_taken_back(done: TakenBack, effect: str, as_json: bool) -> None:
     record = done.record
     if as_json:
         found: dict[str, Any] = {

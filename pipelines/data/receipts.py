@@ -59,7 +59,7 @@ def receipt_issues(
         today: by the place's clock; None asks no clock.
     """
     out = []
-    late = {raw.drop.name for raw in raws if _future(raw.drop, today)}  # no yardstick for others
+    late = {raw.drop.name for raw in raws if _future(raw.drop, today)}  # no reference for others
     lost = _lost(raws, accepted, context.calendar)
     for at, raw in enumerate(raws):
         drop, older = raw.drop, raws[:at]

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.data.thresholds import THRESHOLD_KEYS, Thresholds
+from pipelines.data.threshold_lookup import THRESHOLD_KEYS, Thresholds
 from pipelines.errors import StoreError
 from pipelines.storage.parquet import write_parquet
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, SEASON_WEEKS, Calendar

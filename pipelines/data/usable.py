@@ -53,7 +53,7 @@ def unit_states(
     """Units that are not forecast as the others are: columns STATE_SCHEMA, by unit and horizon.
 
     A unit is left out where the newest week that the origin may know is unknown: older weeks never
-    stand for it in silence. A count that looks too high leaves none out.
+    are taken in its place. A count that looks too high leaves none out.
     """
     doubts = tables.doubts
     doubts = doubts[doubts["held"].astype(bool) & (doubts["answer"] != SUPERSEDED)]

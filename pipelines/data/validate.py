@@ -36,7 +36,7 @@ from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.assess_drops import assess_drops
-from pipelines.data.plausible.report import doubt_issues
+from pipelines.data.plausible.issues import doubt_issues
 from pipelines.data.raw import (
     REFUSED_COLUMNS,
     RawDrop,

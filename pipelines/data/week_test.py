@@ -1,7 +1,7 @@
 """Which numbering a table's weeks follow, by its weeks 53 or by the weekdays of its dates.
 
 CDC weeks have a week 53 in 2008, 2014, 2020 and 2025, ISO weeks in 2009, 2015, 2020 and 2026. A
-table that has one where its declared calendar has none would be read up to a week off, in silence.
+table that has one where its declared calendar has none would be read up to a week off, unseen.
 A week 53 that no numbering has (TabNet's) tells nothing, and is left to be refused by itself.
 """
 

@@ -8,7 +8,6 @@ as well.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -19,7 +18,8 @@ from typing import Any, cast
 from pipelines.embed.locks import held
 from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError
-from pipelines.storage import sha256_file, sync_folder
+from pipelines.storage import sha256_file
+from pipelines.storage.resumable import here, move_into_place
 
 log = logging.getLogger(__name__)
 
@@ -143,8 +143,6 @@ def _download(file: HubFile, item: Any, final: Path) -> None:
             expected_size=item.size,
             displayed_filename=final.name,
         )
-        out.flush()
-        os.fsync(out.fileno())
     wanted = file.sha256 if item.rfilename == file.file else None
     wanted = wanted or (item.lfs.sha256 if item.lfs else None)
     found = sha256_file(partial)
@@ -155,8 +153,7 @@ def _download(file: HubFile, item: Any, final: Path) -> None:
             where=str(file),
             fix=f"it was thrown away; `{file.command}` starts anew",
         )
-    partial.rename(final)
-    sync_folder(final.parent)
+    move_into_place(partial, final)
 
 
 def _wanted(file: HubFile, siblings: Sequence[Any]) -> list[Any]:
@@ -189,10 +186,8 @@ def _check_disk(file: HubFile, wanted: Sequence[Any], cache: Path) -> None:
     needed = 0
     for item in wanted:
         final = _place(cache, file, item.rfilename)
-        here = [
-            p.stat().st_size for p in (final, final.with_name(final.name + ".part")) if p.is_file()
-        ]
-        needed += max(item.size - sum(here), 0)
+        arrived = here(final) + here(final.with_name(final.name + ".part"))
+        needed += max(item.size - arrived, 0)
     free = shutil.disk_usage(cache).free
     if needed + _SPARE_BYTES > free:
         raise EncoderError(

@@ -19,8 +19,14 @@ from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import store_root
 from pipelines.embed.work import read_work
 from pipelines.storage import shared
+from pipelines.storage.objects import (
+    fetch_objects,
+    fetching,
+    in_parallel,
+    send_object,
+    stored,
+)
 from pipelines.storage.remote import Remote
-from pipelines.storage.transfer import fetch_object, in_parallel, send_object
 
 _GOLDEN_INPUTS, _GOLDEN, _SPACE = "golden", "golden.json", "space.json"
 
@@ -77,13 +83,11 @@ def _fetch_shards(paths: DeploymentPaths, space_id: str) -> None:
     if store is None:
         return
     folder, remote = store_root(paths) / space_id, store.store
-    lacking = remote.names(_marks(space_id)) - _shards(folder)
-
-    def fetch(name: str) -> None:
-        fetch_object(remote, Path(name).stem, folder / name)
-        (folder / name).chmod(0o444)  # immutable: feature folders hold hard links to it
-
-    in_parallel(fetch, sorted(lacking))
+    published = remote.names(_marks(space_id))
+    with fetching(folder, paths.artifacts / "locks" / f"shards-{space_id}") as begun:
+        lacking = sorted(published - _shards(folder))
+        contents = {folder / name: stored(remote, Path(name).stem) for name in lacking}
+        fetch_objects(remote, contents, begun, mode=0o444)  # feature folders hold hard links to it
 
 
 def _shards(folder: Path) -> set[str]:

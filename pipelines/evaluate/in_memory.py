@@ -16,7 +16,7 @@ from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.maturing import Matured, matured
 from pipelines.data.rows import first_origin_no
 from pipelines.data.tables import Tables
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.fusion.examples import Examples, ModalityVectors
 
 

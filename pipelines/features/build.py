@@ -39,7 +39,7 @@ from pipelines.contracts import (
     content_id,
 )
 from pipelines.data.labels import label_of, outbreak_rates
-from pipelines.data.thresholds import THRESHOLD_KEYS, Thresholds
+from pipelines.data.threshold_lookup import THRESHOLD_KEYS, Thresholds
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
 from pipelines.encoder_config import Encoders

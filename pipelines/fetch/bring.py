@@ -6,7 +6,6 @@ that a second call reads nothing twice) and a lock.
 
 from __future__ import annotations
 
-import errno
 import logging
 import shutil
 from collections.abc import Callable, Sequence
@@ -26,8 +25,10 @@ from pipelines.fetch.unpack import unpack
 from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
 from pipelines.storage.lock import locked
+from pipelines.storage.resumable import Disk, here
 
 log = logging.getLogger(__name__)
+_DISK = Disk(FetchError, "fetch into another", LATER)
 _STATE = ".fetch"
 _LOCK_TIMEOUT_S = 0.5
 _SPARE_BYTES = 1 << 28  # left free on the disk
@@ -72,7 +73,7 @@ def fetch(
         only: patterns of relative paths, such as "10_municipalities/images/5001/*"; none: all.
         base_url: another address of the same data; gets no credentials unless on this machine.
         accept: the caller read the terms of use and accepts them.
-        show: told the terms before anything rests on them.
+        show: called with the terms before anything rests on them.
 
     Raises:
         FetchError: the terms are not accepted, the disk is too small, or not every file came whole
@@ -95,7 +96,7 @@ def fetch(
             listing = files_of(lambda folder: _may_hold(folder, only))
             return _bring(web, to, listing, _chosen(listing, only, base))
     except OSError as err:
-        raise _local_error(err, to) from err
+        raise _DISK.refusal(err, to) from err
     finally:
         web.close()
 
@@ -133,7 +134,7 @@ def _bring_each(
     parts, failures, in_a_row = to / _STATE / "parts", {}, 0
     meter = _Meter(sum(_left(parts, f) for f in missing))
     for number, file in enumerate(missing, 1):
-        meter.begin(_here(parts, file))
+        meter.begin(here(part_of(parts, file)))
         target = _target(to, file)
         try:
             download(web, file, parts, target, meter.arrived)
@@ -230,13 +231,8 @@ def _facts(file: RemoteFile) -> dict[str, object]:
     return {"size": file.size, "sha256": file.sha256, "md5": file.md5}
 
 
-def _here(parts: Path, file: RemoteFile) -> int:
-    part = part_of(parts, file)
-    return part.stat().st_size if part.is_file() else 0
-
-
 def _left(parts: Path, file: RemoteFile) -> int:
-    return max(0, (file.size or 0) - _here(parts, file))
+    return max(0, (file.size or 0) - here(part_of(parts, file)))
 
 
 def _check_room(to: Path, missing: list[RemoteFile]) -> None:
@@ -262,14 +258,3 @@ def _not_all(failures: dict[str, FetchError], done: Fetched, to: Path) -> FetchE
         "are in place"
     )
     return FetchError(what, where=f"{first.where}, into {to}", fix=first.fix or LATER)
-
-
-def _local_error(err: OSError, to: Path) -> FetchError:
-    where = str(err.filename or to)
-    if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return FetchError("the disk is full", where=where, fix=f"make room; {LATER}")
-    return FetchError(
-        f"this folder does not take the files: {err.strerror or err}",
-        where=where,
-        fix="check its path and permissions, or fetch into another folder",
-    )

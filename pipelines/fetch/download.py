@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -20,7 +19,8 @@ import httpx
 from pipelines.errors import FetchError
 from pipelines.fetch.remote_file import RemoteFile
 from pipelines.fetch.web import LATER, Again, Tries, Web
-from pipelines.storage import sync_folder, write_json
+from pipelines.storage import write_json
+from pipelines.storage.resumable import move_into_place
 
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 _WORTH_BYTES = 1 << 20  # arrived since the last failure, they earn a full set of tries
@@ -47,7 +47,7 @@ def download(
 
     Args:
         parts: folder for what has arrived so far.
-        arrived: told how many bytes of the file are here, after each piece.
+        arrived: called with how many bytes of the file are here, after each piece.
 
     Raises:
         FetchError: the server has it not, refuses, stays silent, or sends other bytes than listed.
@@ -66,11 +66,7 @@ def download(
                 where=file.url,
                 fix=f"{LATER}; if it stays so, tell the publisher",
             )
-    with part.open("rb") as handle:
-        os.fsync(handle.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
-    sync_folder(target.parent)
+    move_into_place(part, target)
     _drop(part)
 
 

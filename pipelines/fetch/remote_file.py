@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import FetchError
+from pipelines.storage.files import digests
 
-_PIECE_BYTES = 1 << 20
 _NAME_BYTES = 255  # the longest name that common file systems take
 
 
@@ -39,9 +38,10 @@ class RemoteFile:
         size = path.stat().st_size
         if self.size is not None and size != self.size:
             return f"it has {size} bytes, the publisher lists {self.size}"
-        for kind, listed in (("sha256", self.sha256), ("md5", self.md5)):
-            if listed and (found := _digest(path, kind)) != listed.lower():
-                return f"its {kind} is {found}, the publisher lists {listed}"
+        listed = {k: v for k, v in (("sha256", self.sha256), ("md5", self.md5)) if v}
+        for kind, found in (digests(path, listed) if listed else {}).items():
+            if found != listed[kind].lower():
+                return f"its {kind} is {found}, the publisher lists {listed[kind]}"
         return None
 
 
@@ -66,11 +66,3 @@ def safe_path(path: str, where: str) -> str:
                 fix="do not use this server until its owner has looked at it",
             )
     return path
-
-
-def _digest(path: Path, kind: str) -> str:
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as handle:
-        while piece := handle.read(_PIECE_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -29,7 +29,7 @@ from pipelines.codes import UnitCodes
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.prompts import load_template
 from pipelines.data.threshold_file import read_thresholds, write_thresholds
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.errors import StoreError
 from pipelines.fusion import format1
 from pipelines.fusion.bundle_files import (

@@ -1,4 +1,4 @@
-"""The seam of models: what can be fitted, asked, saved and loaded by name.
+"""The interface of models: what can be fitted, asked, saved and loaded by name.
 
 Nothing here imports torch, scikit-learn or LightGBM: a reader of a bundle imports what the bundle's
 own kind needs.

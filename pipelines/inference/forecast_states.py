@@ -40,7 +40,7 @@ def with_states(
 ) -> pd.DataFrame:
     """The forecast with a word for each such unit.
 
-    Held and not reported: no probability and no alarm, never one from older weeks in silence.
+    Held and not reported: no probability and no alarm, never one from older weeks instead.
     Unconfirmed: `probability` is that with the count that looks too high, `probability_without`
     that without it, and the unit stands first.
 

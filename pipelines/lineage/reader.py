@@ -15,8 +15,8 @@ from typing import Any
 from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError, StoreError
 from pipelines.storage import read_json, shared
+from pipelines.storage.objects import Content, object_key
 from pipelines.storage.sharing import RECORDS
-from pipelines.storage.transfer import Content, object_key
 
 _RUNS = "artifacts/runs"
 _THREADS = 8

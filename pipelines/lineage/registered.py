@@ -24,7 +24,7 @@ _FIX = "check MLFLOW_TRACKING_URI and that MLflow answers, then trace again"
 
 def read_registry(graph: Graph, paths: DeploymentPaths) -> MlflowClient | None:
     """Add every model version; return a client for later questions, None if it does not answer."""
-    from pipelines.registry.alias import connect, registry_errors
+    from pipelines.registry.lookup import connect, registry_errors
 
     if not _expected(graph, paths):
         return None
@@ -54,7 +54,7 @@ def every_version(client: MlflowClient) -> Iterator[tuple[RegisteredModel, Model
 def check_mlflow_runs(graph: Graph, client: MlflowClient, traced: Iterable[str]) -> None:
     """Ask for every MLflow run that was traced: it must be there, and name what its bundle
     names."""
-    from pipelines.registry.alias import registry_errors
+    from pipelines.registry.lookup import registry_errors
 
     for key in traced:
         node = graph.nodes[key]
@@ -87,7 +87,7 @@ def _expected(graph: Graph, paths: DeploymentPaths) -> bool:
 def _read_version(
     graph: Graph, client: MlflowClient, model: RegisteredModel, found: ModelVersion
 ) -> None:
-    from pipelines.registry.alias import BUNDLE_ID_TAG
+    from pipelines.registry.lookup import BUNDLE_ID_TAG
 
     identity = found.tags.get(BUNDLE_ID_TAG)
     held = (alias for alias, version in model.aliases.items() if str(version) == str(found.version))

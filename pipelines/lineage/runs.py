@@ -32,7 +32,7 @@ Output = TypeVar("Output", bound=out.StepOutput)
 
 
 class _Records:
-    """The records of one run; one that is damaged or makes no sense is a fault, and as absent."""
+    """The records of one run; one that is damaged or not valid is a fault, and as absent."""
 
     def __init__(self, graph: Graph, run: str, records: Mapping[str, Any]) -> None:
         self.graph, self.run = graph, run
@@ -65,7 +65,7 @@ class _Records:
 
 
 def read_runs(graph: Graph, reader: Reader) -> None:
-    """Add every run and what it names. A record that makes no sense is a fault of its run."""
+    """Add every run and what it names. A record that is not valid is a fault of its run."""
     runs = reader.runs()
     for run_id, raw in zip(runs, reader.records(runs, _RECORDS), strict=True):
         run = graph.add("run", run_id)

@@ -20,7 +20,7 @@ from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import DropInfo, check_info, require_received
 from pipelines.data.drops import make_drop, read_drop
 from pipelines.data.intake import require_not_withdrawn_name
-from pipelines.data.plausible.report import TOO_MUCH_HELD
+from pipelines.data.plausible.issues import TOO_MUCH_HELD
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.sync import share_drop
 from pipelines.data.trial import TrialReport, try_files

@@ -14,7 +14,7 @@ from pipelines.config import EvaluateConfig, GateConfig, TestYears
 from pipelines.data.labels import compute_thresholds, label_of, outbreak_rates
 from pipelines.data.splits import fold_cut, judged_years
 from pipelines.data.tables import Tables, latest_cases
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.errors import ConfigError
 from pipelines.evaluate.bootstrap import count_blocks
 from pipelines.label_config import LabelConfig

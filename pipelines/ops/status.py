@@ -1,4 +1,4 @@
-"""How a deployment stands, gathered from files: run, forecast, champion, lock, open alerts.
+"""The state of a deployment, gathered from files: run, forecast, champion, lock, open alerts.
 
 Works with Airflow and MLflow down.
 """

@@ -93,7 +93,7 @@ Approach = Annotated[FrozenApproach | RawApproach, Field(discriminator="kind")]
 
 
 class StudyConfig(Frozen):
-    """Everything a reproduction is told besides its data set and protocol."""
+    """All settings of a reproduction besides its data set and protocol."""
 
     approaches: tuple[Approach, ...] = Field(min_length=1)
     fusions: tuple[FusedKind, ...] = ("early", "late_joint")

@@ -17,14 +17,14 @@ from pipelines.contracts import CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import load_bundle
 from pipelines.registry import aliases
-from pipelines.registry.alias import (
+from pipelines.registry.aliases import AuditReason
+from pipelines.registry.lookup import (
     ADOPTED_TAG,
     MODEL_NAME,
     connect,
     fetch_bundle,
     registry_errors,
 )
-from pipelines.registry.aliases import AuditReason
 from pipelines.registry.tracking import prepare, registry_lock
 
 _UNKNOWN = "unknown"  # of a champion that cannot be read

@@ -19,7 +19,7 @@ from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
 from pipelines.registry import audit
-from pipelines.registry.alias import (
+from pipelines.registry.lookup import (
     ALIASES,
     MODEL_NAME,
     connect,

@@ -9,8 +9,8 @@ from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit
-from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
 from pipelines.registry.aliases import pending_transition
+from pipelines.registry.lookup import Registered, fetch_bundle, find_version, lookup
 from pipelines.registry.retries import with_retries
 from pipelines.registry.rolled_back import rolled_back_versions
 from pipelines.registry.tracking import prepare

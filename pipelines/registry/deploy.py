@@ -14,8 +14,8 @@ import httpx
 from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
-from pipelines.registry.alias import MODEL_NAME, Registered, get_version
 from pipelines.registry.aliases import Aliases, AuditReason, restore_champion, set_champion
+from pipelines.registry.lookup import MODEL_NAME, Registered, get_version
 from pipelines.registry.rolled_back import rolled_back_versions
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,6 @@ from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DenguardError, DeployError, RegistryError
 from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.registry import aliases, audit
-from pipelines.registry.alias import MODEL_NAME, fetch_bundle, get_version
 from pipelines.registry.aliases import AuditReason
 from pipelines.registry.deploy import (
     ENDPOINT_VARIABLE,
@@ -28,7 +27,8 @@ from pipelines.registry.deploy import (
     deploy,
     wait_until_served,
 )
-from pipelines.registry.promote import version_named
+from pipelines.registry.lookup import MODEL_NAME, fetch_bundle, get_version
+from pipelines.registry.register import version_named
 from pipelines.registry.rolled_back import clear_rolled_back, rolled_back_versions
 from pipelines.registry.tracking import registry_lock
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.config import DeploymentPaths
-from pipelines.registry.alias import connect, registered, registry_errors
+from pipelines.registry.lookup import connect, registered, registry_errors
 
 TAG = "rolled_back"  # its value is the reason
 

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.errors import RegistryError
 from pipelines.registry import database
-from pipelines.registry.alias import connect, registry_errors, sqlite_file
+from pipelines.registry.lookup import connect, registry_errors, sqlite_file
 from pipelines.storage.lock import locked
 
 EXPERIMENT = "denguard"

@@ -98,7 +98,7 @@ def note(
         if kept:
             publish(paths, run_id, lambda: list(_lines(paths, _SHARED, run_id)))
     except (DenguardError, OSError) as err:
-        log.warning("other machines do not hear yet that %s: %s", kind, err)
+        log.warning("other machines are not informed yet that %s: %s", kind, err)
 
 
 def read_events(paths: DeploymentPaths, *kinds: Kind, run_id: str | None = None) -> Iterator[Event]:

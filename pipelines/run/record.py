@@ -48,7 +48,7 @@ class Run:
         """What an earlier step of this run wrote, or one shard or year of it.
 
         Raises:
-            StoreError: it has not run, or its output makes no sense.
+            StoreError: it has not run, or its output is not valid.
         """
         path = self.folder / kind.file(*part)
         return kind.parse(_read_record(self.paths, path), str(path))

@@ -7,7 +7,7 @@ import textwrap
 from pipelines.errors import DenguardError
 from pipelines.run.outputs import Record
 
-FAILURE = "failure.json"  # of a run's folder: the newest failure that stands, for people
+FAILURE = "failure.json"  # of a run's folder: the newest failure that is not over, for people
 _READ_LOG = "read the log; correct the cause and run the step again, it goes on where it stopped"
 _DIED = (
     "the step's process ended without an error message: out of memory, killed, or the machine went "

@@ -39,7 +39,7 @@ class PartView:
             it left.
         parts: parts of a later step, by name, of one that plans them.
         progress: {step, label, done, total, eta_s, at} of its newest line on that, or None.
-        failure: what stands against it, or None.
+        failure: its newest one that is not over, or None.
     """
 
     name: str
@@ -61,7 +61,7 @@ class PartView:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """All parts of a run by their names, and the failure that stands and came last."""
+    """All parts of a run by their names, and the newest failure that is not over."""
 
     parts: Mapping[str, PartView]
     failure: Failure | None

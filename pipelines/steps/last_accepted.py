@@ -55,8 +55,8 @@ def champion(paths: DeploymentPaths, model_name: str) -> Serving | None:
     """
     from pipelines.fusion.bundle import load_verified_bundle
     from pipelines.registry import audit
-    from pipelines.registry.alias import fetch_bundle, sqlite_file
     from pipelines.registry.champion import champion_now
+    from pipelines.registry.lookup import fetch_bundle, sqlite_file
 
     last, database = audit.newest(paths, model_name), sqlite_file(paths.tracking_uri)
     if last is None and database is not None and not database.is_file():

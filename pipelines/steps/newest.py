@@ -38,7 +38,7 @@ def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
         return load_bundle(judged_folder(run, candidate.head, candidate.without) / "bundle").models
 
     def champion_models() -> Models:
-        from pipelines.registry.alias import fetch_bundle
+        from pipelines.registry.lookup import fetch_bundle
 
         version = str(now.champion and now.champion.version)
         folder = fetch_bundle(version, paths=run.paths, model_name=run.profile.model_name)

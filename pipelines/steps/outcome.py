@@ -1,4 +1,5 @@
-"""How a step began and ended: the one place that writes its lines of the event file.
+"""How a step began and ended, as lines of the event file. All write them here but the fallback
+forecast, which notes its own failure: it must not take the place of the step's in `failure.json`.
 
 `failure.json` of the run's folder repeats the newest failure that is not over, for people who look
 there; nothing but older versions' runs is read from it.

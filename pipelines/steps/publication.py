@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 def register(run_id: str) -> out.RegisterOutput:
     """Record the run in MLflow with its settings and hashes, and the promoted bundle as a
     version."""
-    from pipelines.registry.promote import register_bundle, set_alias
+    from pipelines.registry.aliases import set_alias
+    from pipelines.registry.register import register_bundle
     from pipelines.registry.tracking import log_run
     from pipelines.steps.judged import folder_of_decision
     from pipelines.steps.versions import bundle_draft
@@ -68,14 +69,14 @@ def register(run_id: str) -> out.RegisterOutput:
 def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
     from pipelines.registry.aliases import AuditReason
-    from pipelines.registry.deploy import deploy as hand_over
+    from pipelines.registry.deploy import deploy as deploy_champion
 
     run = open_run(run_id)
     version, decision = run.output(out.RegisterOutput).version, run.output(out.GateOutput)
     if version is None:
         return run.finish(out.DeployOutput(deployed=False, error=None, champion_stays=True))
     try:
-        done = hand_over(
+        done = deploy_champion(
             version,
             None,
             run.profile.serving.take_over_timeout_s,
@@ -95,8 +96,8 @@ def deploy(run_id: str) -> out.DeployOutput:
 @step
 def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
-    from pipelines.registry.alias import fetch_bundle
     from pipelines.registry.champion import prepared_champion
+    from pipelines.registry.lookup import fetch_bundle
     from pipelines.registry.retries import with_retries
     from pipelines.steps.bulletin import make_forecast
     from pipelines.steps.versions import forecast_draft

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,13 +28,19 @@ _CANNOT_SYNC = {
 }  # network file systems that sync no folder
 
 
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes, read in pieces."""
-    digest = hashlib.sha256()
+def digests(path: Path, kinds: Iterable[str]) -> dict[str, str]:
+    """Kind of hash, as hashlib names it -> hex digest of a file's bytes, read once in pieces."""
+    found = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
     with path.open("rb") as handle:
         while chunk := handle.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+            for digest in found.values():
+                digest.update(chunk)
+    return {kind: digest.hexdigest() for kind, digest in found.items()}
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    return digests(path, ["sha256"])["sha256"]
 
 
 def sync_folder(folder: Path) -> None:

@@ -35,9 +35,6 @@ class Remote(Protocol):
     def put(self, path: Path, key: str, sha256: str) -> None:
         """Store a file, refused if its bytes do not have this hash."""
 
-    def fetch(self, key: str, to: Path) -> None:
-        """Write an object's bytes to a local path."""
-
     def write(self, key: str, raw: bytes) -> None:
         """Store bytes, in place of what was there."""
 
@@ -45,7 +42,7 @@ class Remote(Protocol):
         """An object's bytes, or None if there is none."""
 
     def part(self, key: str, start: int, stop: int) -> bytes:
-        """Bytes [start, stop) of an object; fewer if it ends before."""
+        """Bytes [start, stop) of an object, at least one; none if it ends before `start`."""
 
     def names(self, prefix: str) -> set[str]:
         """Last parts of the keys directly below `prefix`."""
@@ -117,10 +114,6 @@ class Folder:
                 sync_folder(final.parent)
             finally:
                 Path(temp).unlink(missing_ok=True)
-
-    def fetch(self, key: str, to: Path) -> None:
-        with self._named_errors():
-            shutil.copyfile(self._root / key, to)
 
     def write(self, key: str, raw: bytes) -> None:
         with self._named_errors():

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,9 +41,10 @@ THREADS = 8  # of one publish or materialise
 _TRIES = 5  # of one call, with growing pauses of at most 20 s
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 60
 _ONE_PUT_BYTES = 16 << 20  # held in memory; larger files go in parts
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 16  # of a stream: at most so much is lost when it breaks
 _BROKEN_STREAM = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
+_PAST_ITS_END = {"416", "InvalidRange"}
 _AGAIN = "try again; it goes on where it stopped"
 _REASONS = {
     "NoSuchBucket": ("there is no such bucket", "make the bucket, or correct the address"),
@@ -69,13 +70,10 @@ class S3:
         def ask() -> int:
             return int(self._client.head_object(**self._at(key))["ContentLength"])
 
-        return self._call(ask, key, absent_is_none=True)
+        return self._call(ask, key, none_if=_ABSENT)
 
     def put(self, path: Path, key: str, sha256: str) -> None:
         self._call(lambda: self._put(path, key, sha256), key)
-
-    def fetch(self, key: str, to: Path) -> None:
-        self._call(lambda: self._fetch(key, to), key)
 
     def write(self, key: str, raw: bytes) -> None:
         self._call(lambda: self._client.put_object(**self._at(key), Body=raw), key)
@@ -86,14 +84,10 @@ class S3:
             require_readable(int(answer["ContentLength"]), f"{self.uri}/{key}")
             return bytes(answer["Body"].read())
 
-        return self._call(get, key, absent_is_none=True)
+        return self._call(get, key, none_if=_ABSENT)
 
     def part(self, key: str, start: int, stop: int) -> bytes:
-        def get() -> bytes:
-            asked = self._client.get_object(**self._at(key), Range=f"bytes={start}-{stop - 1}")
-            return bytes(asked["Body"].read(stop - start))  # whatever the store sends of it
-
-        return self._call(get, key) or b""
+        return self._call(lambda: self._part(key, start, stop), key, _PAST_ITS_END) or b""
 
     def names(self, prefix: str) -> set[str]:
         start = f"{self._prefix}{prefix.rstrip('/')}/"
@@ -146,26 +140,30 @@ class S3:
         checksum = base64.b64encode(digest.digest()).decode()  # the server checks it too
         self._client.put_object(**self._at(key), Body=raw, ChecksumSHA256=checksum)
 
-    def _fetch(self, key: str, to: Path) -> None:
-        """Stream an object to a file; a broken stream is retried from the start."""
-        for left in range(_TRIES - 1, -1, -1):
+    def _part(self, key: str, start: int, stop: int) -> bytes:
+        """What one answer gives before its stream ends or breaks: the caller asks on from there."""
+        arrived = bytearray()
+        for left in reversed(range(_TRIES)):
             try:
-                body = self._client.get_object(**self._at(key))["Body"]
-                with to.open("wb") as out:
-                    for piece in body.iter_chunks(_PIECE_BYTES):
-                        out.write(piece)
-                return
+                asked = self._client.get_object(**self._at(key), Range=f"bytes={start}-{stop - 1}")
+                while piece := asked["Body"].read(min(_PIECE_BYTES, stop - start - len(arrived))):
+                    arrived += piece
             except _BROKEN_STREAM:
-                if not left:
+                if not arrived and not left:
                     raise
+            if arrived:
+                break
+        return bytes(arrived)
 
-    def _call(self, ask: Callable[[], T], key: str, absent_is_none: bool = False) -> T | None:
+    def _call(
+        self, ask: Callable[[], T], key: str, none_if: Collection[str] = frozenset()
+    ) -> T | None:
         """Make one call; S3's errors become StoreErrors that say what to do."""
         try:
             return ask()
         except (BotoCoreError, ClientError, Boto3Error) as err:
             cause = err.__context__ if isinstance(err, Boto3Error) and err.__context__ else err
-            if absent_is_none and _code(cause) in _ABSENT:
+            if _code(cause) in none_if:
                 return None
             raise _explained(cause, f"{self.uri}/{key}") from err
 

@@ -10,35 +10,26 @@ Layout of a store:
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from pipelines.errors import StoreError, invalid_values
 from pipelines.storage.files import folder_id, manifest_of, sha256_file, sync_folder, sync_tree
-from pipelines.storage.lock import locked
+from pipelines.storage.objects import (
+    AGAIN,
+    Content,
+    fetch_objects,
+    fetching,
+    in_parallel,
+    send_object,
+)
 from pipelines.storage.remote import Remote, remote
 
-T = TypeVar("T")
-OBJECTS, MANIFESTS = "objects", "manifests"
-_THREADS = 8
-_LOCK_TIMEOUT_S = 3600.0
-_AGAIN = "run the step that made it again"
-
-
-class Content(BaseModel):
-    """One file of what is published."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    size: Annotated[int, Field(ge=0)]
+MANIFESTS = "manifests"
 
 
 class Manifest(BaseModel):
@@ -70,7 +61,7 @@ def describe(path: Path, hashes: Mapping[str, str] | None = None) -> Manifest:
         content = Content(sha256=sha256_file(path), size=path.stat().st_size)
         return Manifest(kind="file", files={path.name: content})
     if not path.is_dir():
-        raise StoreError("there is nothing to publish", where=str(path), fix=_AGAIN)
+        raise StoreError("there is nothing to publish", where=str(path), fix=AGAIN)
     known = manifest_of(path) if hashes is None else hashes
     sizes = {name: (path / name).stat().st_size for name in known}
     return Manifest(
@@ -111,14 +102,15 @@ def publish(path: Path, uri: str, name: str | None = None, manifest: Manifest | 
 def materialise(uri: str, to: Path) -> Path:
     """Bring what was published to `to`, verified file by file; return `to`.
 
-    Content that is there already is left alone. Other content is replaced, as a whole. Files that
+    Content that is there already is left alone. Other content is replaced, as a whole. Bytes that
     an interrupted call had fetched are not fetched again.
 
     Args:
         uri: as publish returned it.
 
     Raises:
-        StoreError: nothing is published there, an object is damaged, or the store does not answer.
+        StoreError: nothing is published there, an object is damaged, the store does not answer, or
+            this machine's disk does not take it.
     """
     at, _, name = uri.partition(f"/{MANIFESTS}/")
     manifest = read_manifest(remote(at), name.removesuffix(".json")) if name else None
@@ -130,10 +122,6 @@ def materialise(uri: str, to: Path) -> Path:
         )
     bring(remote(at), manifest, to, to.with_name(f".{to.name}.lock"))
     return to
-
-
-def object_key(sha256: str) -> str:
-    return f"{OBJECTS}/{sha256[:2]}/{sha256}"
 
 
 def manifest_key(name: str) -> str:
@@ -152,55 +140,20 @@ def read_manifest(store: Remote, name: str) -> Manifest | None:
         raise StoreError(
             f"a manifest cannot be used: {reason}",
             where=f"{store.uri}/{manifest_key(name)}",
-            fix=f"delete that object and {_AGAIN}",
+            fix=f"delete that object and {AGAIN}",
         ) from err
 
 
 def bring(store: Remote, manifest: Manifest, to: Path, lock: Path) -> None:
     """Make `to` hold what the manifest says; one process of this machine at a time, by the lock."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    busy = StoreError(
-        "another process on this machine is fetching it for over an hour",
-        where=str(to),
-        fix="look for that process and end it, then run the step again",
-    )
-    with locked(lock, _LOCK_TIMEOUT_S, busy):
+    with fetching(to, lock) as begun:
         if holds(to, manifest):
             return
         if manifest.kind == "file":
             (content,) = manifest.files.values()
-            fetch_object(store, content.sha256, to)
+            fetch_objects(store, {to: content}, begun)
         else:
-            _bring_folder(store, manifest, to)
-
-
-def send_object(store: Remote, path: Path, sha256: str, size: int) -> None:
-    """Store one file's bytes, unless they are there."""
-    if store.size(object_key(sha256)) != size:
-        store.put(path, object_key(sha256), sha256)
-
-
-def fetch_object(store: Remote, sha256: str, out: Path) -> None:
-    """One object as a local file: verified, whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    os.close(handle)
-    temp = Path(scratch)
-    try:
-        store.fetch(object_key(sha256), temp)
-        if sha256_file(temp) != sha256:
-            raise StoreError(
-                f"{out.name} is damaged in the store",
-                where=f"{store.uri}/{object_key(sha256)}",
-                fix=f"delete that object and {_AGAIN}",
-            )
-        with temp.open("rb+") as done:
-            os.fsync(done.fileno())
-        temp.chmod(0o644)
-        temp.replace(out)
-        sync_folder(out.parent)
-    finally:
-        temp.unlink(missing_ok=True)
+            _bring_folder(store, manifest, to, begun)
 
 
 def holds(path: Path, manifest: Manifest) -> bool:
@@ -219,33 +172,20 @@ def looks_like(path: Path, manifest: Manifest) -> bool:
     return all(p.is_file() and p.stat().st_size == manifest.files[n].size for n, p in there.items())
 
 
-def in_parallel(work: Callable[[T], None], items: Iterable[T]) -> None:
-    """Do all of it on a few threads; the first error ends it."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        pending = [pool.submit(work, item) for item in items]
-        try:
-            for done in pending:
-                done.result()
-        finally:
-            for waiting in pending:
-                waiting.cancel()
-
-
-def _bring_folder(store: Remote, manifest: Manifest, to: Path) -> None:
-    partial = to.with_name(f".{to.name}.partial")
-    partial.mkdir(exist_ok=True)
-
-    def fetch(name: str) -> None:
-        content, out = manifest.files[name], partial / name
-        if not (out.is_file() and sha256_file(out) == content.sha256):
-            fetch_object(store, content.sha256, out)
-
-    in_parallel(fetch, manifest.files)
-    for path in partial.rglob("*"):
-        if path.is_file() and path.relative_to(partial).as_posix() not in manifest.files:
+def _bring_folder(store: Remote, manifest: Manifest, to: Path, begun: Path) -> None:
+    fresh = to.with_name(f".{to.name}.partial")
+    fresh.mkdir(exist_ok=True)
+    for path in fresh.rglob("*"):
+        if path.is_file() and path.relative_to(fresh).as_posix() not in manifest.files:
             path.unlink()  # of another version that was cut off
-    sync_tree(partial)
-    _swap(partial, to)
+    missing = {
+        fresh / name: content
+        for name, content in manifest.files.items()
+        if not content.wanted(name).fits(fresh / name)
+    }
+    fetch_objects(store, missing, begun)
+    sync_tree(fresh)
+    _swap(fresh, to)
 
 
 def _swap(fresh: Path, final: Path) -> None:

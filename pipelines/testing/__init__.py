@@ -1,4 +1,4 @@
-"""What every plug-in must pass, ours included: one file a seam, one function each.
+"""What every plug-in must pass, ours included: one file a kind of plug-in, one function each.
 
 A check raises AssertionError that says what does not hold, and needs no test framework. Other
 distributions import them as `denguard.testing`. Nothing else of the library imports this room.

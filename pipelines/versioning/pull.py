@@ -11,53 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pipelines.errors import VersioningError
 from pipelines.storage import sync_folder, sync_tree
 from pipelines.storage.lock import locked
+from pipelines.storage.resumable import Wanted, gather, here
 from pipelines.versioning.catalogue import read_sidecar
 from pipelines.versioning.entry import FILE_MD5, FileFacts, Version, checked_name
-from pipelines.versioning.pull_errors import AGAIN, damaged, local_error, lost
+from pipelines.versioning.pull_errors import DISK, damaged, lost
 from pipelines.versioning.source import Source, object_key
 
-log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]  # (bytes here and verified, bytes of the version)
-_PIECE_BYTES = 4 << 20
 _LOCK_TIMEOUT_S = 5
-_ROOM_BYTES = 16 << 20  # to leave free on the disk
 _NOT_OURS = "do not use this remote until its owner has looked at it"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One file of a version: how it must hash, and its size if the remote tells."""
-
-    name: str
-    md5: str
-    facts: FileFacts | None
-
-    def fits(self, path: Path) -> bool:
-        """Whether a local file is this one."""
-        if (
-            not path.is_file()
-            or path.is_symlink()
-            or (self.facts and path.stat().st_size != self.facts.bytes)
-        ):
-            return False
-        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-        with path.open("rb") as handle:
-            while piece := handle.read(_PIECE_BYTES):
-                md5.update(piece)
-                sha256.update(piece)
-        return md5.hexdigest() == self.md5 and (
-            not self.facts or sha256.hexdigest() == self.facts.sha256
-        )
 
 
 def pull_version(
@@ -83,7 +54,7 @@ def pull_version(
             finally:
                 lock.unlink(missing_ok=True)
     except OSError as err:
-        raise local_error(err, to) from err
+        raise DISK.refusal(err, to) from err
 
 
 def wanted_files(source: Source, version: Version) -> list[Wanted]:
@@ -105,12 +76,7 @@ def wanted_files(source: Source, version: Version) -> list[Wanted]:
     ):
         raise damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
     facts: Mapping[str, FileFacts] = sidecar.manifest if sidecar else {}
-    listed = [
-        Wanted(
-            checked_name(f.get("relpath"), where), _md5(f, where), facts.get(str(f.get("relpath")))
-        )
-        for f in _entries(raw, where)
-    ]
+    listed = [_wanted(entry, facts, where) for entry in _entries(raw, where)]
     _check_tree([w.name for w in listed], where)
     if sidecar is not None and sorted(facts) != sorted(w.name for w in listed):
         raise damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
@@ -157,22 +123,23 @@ def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Pat
         )
     listed = wanted_files(source, version)
     home = final if final.is_dir() else staging / "files"
-    here = {w.name for w in listed if w.fits(home / w.name)}
-    _check_room(to, [w for w in listed if w.name not in here], version)
-    done = _size([w for w in listed if w.name in here])
+    missing = [file for file in listed if not file.fits(home / file.name)]
+    parts = {file.name: staging / "parts" / file.hashes["md5"] for file in missing}
+    DISK.require_room(to, version.id, [file.left(parts[file.name]) for file in missing])
+    done = _size(listed) - _size(missing)
     progress(done, version.bytes)
-    for file in (w for w in listed if w.name not in here):
-        part = _fetch(
+    for file in missing:
+        part, target = parts[file.name], home / file.name
+        _fetch(
             source,
             version,
             file,
-            staging / "parts" / file.md5,
+            part,
             lambda n, done=done: progress(done + n, version.bytes),  # type: ignore[misc]
         )
-        target = home / file.name
         _refuse_links(home, target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        done += part.stat().st_size
+        done += here(part)
         part.replace(target)
     if home != final:
         home.mkdir(parents=True, exist_ok=True)  # a version without files is a folder all the same
@@ -185,55 +152,31 @@ def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Pat
 
 def _fetch(
     source: Source, version: Version, file: Wanted, part: Path, progress: Callable[[int], None]
-) -> Path:
-    """The verified bytes of a file, under parts/. Resumes what an earlier pull left there."""
-    key = object_key(file.md5)
-    size = file.facts.bytes if file.facts else source.size(key)
-    if size is None:
-        raise lost(version.id, file.name, f"{source.uri}/{key}")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    for fresh in (
-        False,
-        True,
-    ):  # what an earlier pull left may be wrong: then once more from the start
-        if fresh or (part.is_file() and part.stat().st_size > size):
-            part.unlink(missing_ok=True)
-        begun = part.is_file() and part.stat().st_size > 0
-        _append(source, version, file, part, size, progress)
-        if file.fits(part):
-            return part
-        if not begun:
-            break
-    part.unlink(missing_ok=True)
-    raise damaged(version.id, file.name, f"{source.uri}/{key}")
-
-
-def _append(
-    source: Source,
-    version: Version,
-    file: Wanted,
-    part: Path,
-    size: int,
-    progress: Callable[[int], None],
 ) -> None:
-    key = object_key(file.md5)
-    with part.open("ab") as out:
-        while (at := out.tell()) < size:
-            piece = source.part(key, at, min(at + _PIECE_BYTES, size))
-            if piece is None:
-                raise lost(version.id, file.name, f"{source.uri}/{key}")
-            if not piece:
-                break  # shorter than recorded: verification says so
-            out.write(piece[: size - at])  # a store may send more than was asked
-            out.flush()
-            progress(out.tell())
+    """The verified bytes of a file, under parts/."""
+    key = object_key(file.hashes["md5"])
+    where = f"{source.uri}/{key}"
+    size = source.size(key) if file.size is None else file.size
+
+    def read(start: int, stop: int) -> bytes:
+        piece = source.part(key, start, stop)
+        if piece is None:
+            raise lost(version.id, file.name, where)
+        return piece
+
+    if size is None:
+        raise lost(version.id, file.name, where)
+    gather(read, replace(file, size=size), part, damaged(version.id, file.name, where), progress)
 
 
-def _md5(listed: Mapping[str, object], where: str) -> str:
-    md5 = listed.get("md5")
+def _wanted(entry: Mapping[str, object], facts: Mapping[str, FileFacts], where: str) -> Wanted:
+    """A file of DVC's list: how it must hash, and its size if the version's record tells."""
+    name, md5 = checked_name(entry.get("relpath"), where), entry.get("md5")
     if not isinstance(md5, str) or not FILE_MD5.match(md5):
         raise VersioningError(f"the remote names an object {md5!r}", where=where, fix=_NOT_OURS)
-    return md5
+    if name not in facts:
+        return Wanted(name, None, {"md5": md5})
+    return Wanted(name, facts[name].bytes, {"md5": md5, "sha256": facts[name].sha256})
 
 
 def _refuse_links(home: Path, target: Path) -> None:
@@ -249,15 +192,4 @@ def _refuse_links(home: Path, target: Path) -> None:
 
 
 def _size(files: list[Wanted]) -> int:
-    return sum(w.facts.bytes for w in files if w.facts)
-
-
-def _check_room(to: Path, missing: list[Wanted], version: Version) -> None:
-    free = shutil.disk_usage(to).free
-    if missing and free < _size(missing) + _ROOM_BYTES:
-        raise VersioningError(
-            f"{version.id} needs {_size(missing) >> 20} MB more and the disk has {free >> 20} MB "
-            "free",
-            where=str(to),
-            fix=f"make room or pull to another disk; {AGAIN}",
-        )
+    return sum(file.size or 0 for file in files)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-from pathlib import Path
-
 from pipelines.errors import VersioningError
+from pipelines.storage.resumable import Disk
 
 AGAIN = "run the same command again; it goes on where it stopped"
+DISK = Disk(VersioningError, "pull to another", AGAIN)
 
 
 def lost(version_id: str, name: str, where: str) -> VersioningError:
@@ -31,18 +30,4 @@ def damaged(version_id: str, name: str, where: str) -> VersioningError:
             "ask the remote's owner to remove that object and push it again (`dvc push` in "
             f"artifacts/versions of the deployment that made it), then {AGAIN}"
         ),
-    )
-
-
-def local_error(err: OSError, to: Path) -> VersioningError:
-    """What this machine's disk or folder refuses."""
-    where = str(err.filename or to)
-    if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return VersioningError(
-            "the disk is full", where=where, fix=f"make room or pull to another disk; {AGAIN}"
-        )
-    return VersioningError(
-        f"this folder does not take the files: {err.strerror or err}",
-        where=where,
-        fix="check its path and permissions, or pull to another folder",
     )

@@ -92,7 +92,7 @@ async def forecast(
         body["withdrawn"] = {"at": answer.withdrawal.at, "reason": answer.withdrawal.reason}
     response = JSONResponse(body)
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
-    request.app.state.journal.record(
+    request.app.state.prediction_log.record(
         trace_id, champion, request.scope["query_string"], logged, found.version
     )
     return response

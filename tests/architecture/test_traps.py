@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pipelines.local.lock import GPU_ONLY, Pin, parse
+from pipelines.local.requirements_lock import GPU_ONLY, Pin, parse
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"

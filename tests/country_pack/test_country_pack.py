@@ -53,7 +53,8 @@ for command in json.loads(os.environ["COMMANDS"]):
 SERVE = """
 from pathlib import Path
 from pipelines.config import deployment_paths
-from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.registry.register import register_bundle
+from pipelines.registry.aliases import set_champion
 trained = json.loads((deployment_paths().artifacts / "runs" / "first" / "train.json").read_text())
 folder = deployment_paths().home / trained["candidates"]["elbonian_trees"]["folder"] / "bundle"
 version = register_bundle(folder, "by-hand", {}, {}, {}, {}, paths=deployment_paths())

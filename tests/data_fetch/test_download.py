@@ -3,6 +3,7 @@ not there."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -15,7 +16,6 @@ from filelock import FileLock
 from support.publisher import FIRST, HURRIED, ROOT, SCENES, SIZES, Fetcher, Site, page, publish
 
 from pipelines.errors import FetchError
-from pipelines.fetch import download as downloading
 from pipelines.fetch import web
 
 LAST = SCENES + "image_2016-01-17.tiff"
@@ -196,7 +196,7 @@ def test_a_disk_that_fills_up_is_named(bring: Fetcher, monkeypatch: pytest.Monke
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device", "data")
 
-    monkeypatch.setattr(downloading.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FetchError, match="the disk is full"):
         bring()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from copy import deepcopy
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.desk import put, write_csv
+from support.desk import Desk, put, write_csv
 from support.drops import context_with, table_drop
 
 from pipelines.contracts import Level
@@ -46,9 +47,10 @@ def longer(*more):
     return spoil
 
 
-@pytest.fixture
-def two_drops(desk):
+@pytest.fixture(scope="module")
+def validated_once(tmp_path_factory):
     """A first drop, and a later one with four new weeks, a revised count and a new scene."""
+    desk = Desk(tmp_path_factory.mktemp("two_drops"))
     desk.scene("5001", "2018-10-01")
     desk.scene("5001", "2018-11-01")
     desk.drop()
@@ -64,6 +66,12 @@ def two_drops(desk):
         LATER_INFO,
     )
     return desk.validate()
+
+
+@pytest.fixture
+def two_drops(validated_once):
+    """What was found of them; a copy, so that no test sees what another one does to its tables."""
+    return deepcopy(validated_once)
 
 
 def test_a_later_drop_adds_only_what_is_new_or_revised(two_drops):

@@ -1,6 +1,6 @@
-"""Whole roads on the `ci` profile: a short one of 45 municipalities, and slow ones of all 1,121.
+"""Whole cycles on the `ci` profile: a short one of 45 municipalities, and slow ones of all 1,121.
 
-Each is walked once. The slow ones are walked by the command in processes of their own.
+Each is run once. The slow ones are run by the command in processes of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.data.sources import sample
 from pipelines.data.sources.sample import make_sample_drop
 from pipelines.data.sources.synthetic_scenes import render_scenes
 
-WITH_SCENES = ("05001", "05360", "76001")  # enough for a road: embedding takes most of its time
+WITH_SCENES = ("05001", "05360", "76001")  # enough for a cycle: embedding takes most of its time
 
 
 @pytest.fixture(scope="session")
@@ -47,27 +47,28 @@ def new_home(tmp_path_factory: pytest.TempPathFactory, sample_drop: Path) -> Cal
 
 
 @pytest.fixture(scope="session")
-def walked(new_home: Callable[[str], Home]) -> Home:
+def finished(new_home: Callable[[str], Home]) -> Home:
     """A deployment after one undisturbed run, `first`; do not change its drops."""
     home = new_home("undisturbed")
-    home.road("first")
+    home.run_cycle("first")
     return home
 
 
 @pytest.fixture(scope="session")
-def walked_short(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The same of 45 municipalities, in a tenth of the time."""
+def finished_short(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same of 45 municipalities, with scenes from 2017 on, where the prompts begin: in a tenth
+    of the time."""
     home, work = Home(tmp_path_factory.mktemp("short")), tmp_path_factory.mktemp("cut")
     table, images = cut_table(work / "metadata.csv"), work / "images"
-    render_scenes(table, WITH_SCENES, sample.FIRST_SCENE_MONTH, sample.LAST_SCENE_MONTH, images)
+    render_scenes(table, WITH_SCENES, 2017 * 12, sample.LAST_SCENE_MONTH, images)
     drops = home.path / "data" / "drops"
     table_drop(table, images, drops, sample.SAMPLE_INFO, until=sample.UNTIL_WEEK)
-    home.road_here("first")
+    home.run_cycle_here("first")
     return home
 
 
-@pytest.fixture(params=["walked_short", pytest.param("walked", marks=pytest.mark.slow)])
-def road(request: pytest.FixtureRequest) -> Home:
-    """Both roads, one after the other."""
+@pytest.fixture(params=["finished_short", pytest.param("finished", marks=pytest.mark.slow)])
+def cycle(request: pytest.FixtureRequest) -> Home:
+    """Both of them, one after the other."""
     home: Home = request.getfixturevalue(request.param)
     return home

@@ -1,4 +1,4 @@
-"""A changed `data.maturity` and a horizon that is left out, walked through whole runs to page and
+"""A changed `data.maturity` and a horizon that is left out, followed through whole runs to page and
 API.
 """
 
@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from support.homes import Home
-from support.tabular import forecast, next_week, tabular_drop, tabular_profile, walk_tabular
+from support.tabular import forecast, next_week, run_tabular, tabular_drop, tabular_profile
 
 from pipelines.config import DeploymentPaths
 from pipelines.evaluate import backtest
@@ -65,8 +65,8 @@ def standing(home: Home, run_id: str, week: str) -> None:
     made = last_success(DeploymentPaths(home=home.path))
     assert made is not None and (made.run_id, made.origin_week) == (run_id, week)
     assert not check_lateness(DeploymentPaths(home=home.path), made.when).late
-    code, said = home.tried_here("status", run_id)
-    assert code == 0 and f"origin week {week}" in said
+    code, output = home.tried_here("status", run_id)
+    assert code == 0 and f"origin week {week}" in output
     assert not trace(made.forecast_version, DeploymentPaths(home=home.path)).broken
 
 
@@ -74,12 +74,12 @@ def test_from_known_shares_to_learned_ones_a_run_goes_back_two_weeks_and_is_the_
     home: Home,
 ) -> None:
     tabular_profile(home.path / "tabular.yaml", data={"maturity": FIXED})
-    walk_tabular(home, "fixed")
+    run_tabular(home, "fixed")
     assert "nowcast with the shares that the profile declares" in page(home, "fixed", "report.html")
     tabular_profile(home.path / "tabular.yaml", data={"maturity": LEARNED})
     next_week(home, {})
 
-    walk_tabular(home, "learned")
+    run_tabular(home, "learned")
 
     decision = home.output("learned", "gate")
     assert decision["decision"] == "promote"
@@ -109,12 +109,12 @@ def spoiled(true: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
 def test_a_horizon_that_is_not_sane_is_left_out_by_name_on_page_and_endpoint(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walk_tabular(home, "whole", "--horizon", "12")
+    run_tabular(home, "whole", "--horizon", "12")
     assert set(forecast(home, "whole")["horizon_weeks"]) == {4, 12}
     monkeypatch.setattr(backtest, "backtest_year", spoiled(backtest.backtest_year))
     next_week(home, {})
 
-    walk_tabular(home, "without", "--horizon", "12")
+    run_tabular(home, "without", "--horizon", "12")
 
     decision = home.output("without", "gate")
     assert (decision["decision"], list(decision["withheld"])) == ("promote", ["12"])

@@ -1,4 +1,4 @@
-"""A week with doubted counts on the road: held, answered, published by name."""
+"""A week with doubted counts in a whole cycle: held, answered, published by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.homes import Home
-from support.tabular import ALWAYS, forecast, next_week, walk_tabular
+from support.tabular import ALWAYS, forecast, next_week, run_tabular
 
 from pipelines import steps
 from pipelines.config import DeploymentPaths
@@ -34,9 +34,9 @@ def row(home: Home, run_id: str, code: str = "05001") -> pd.Series:
 
 
 def causes(home: Home) -> list[dict[str, object]]:
-    code, said = home.denguard("confirm", "--json")
-    assert code == 0, said
-    return json.loads(said[said.index("[") : said.rindex("]") + 1])
+    code, output = home.denguard("confirm", "--json")
+    assert code == 0, output
+    return json.loads(output[output.index("[") : output.rindex("]") + 1])
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person
     home: Home,
 ) -> None:
     next_week(home, {BIG: "0"})
-    walk_tabular(home, "zero")
+    run_tabular(home, "zero")
     held = row(home, "zero")
     assert held["state"] == "held" and pd.isna(held["probability"])
     assert "fell-to-zero" in held["why"]
@@ -61,16 +61,16 @@ def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person
 
     [cause] = causes(home)
     assert cause["rule"] == "fell-to-zero" and cause["units"] == 1
-    code, said = home.denguard("confirm", str(cause["cause_id"]))
-    assert code == 2 and "--by NAME" in said
-    code, said = home.denguard(
+    code, output = home.denguard("confirm", str(cause["cause_id"]))
+    assert code == 2 and "--by NAME" in output
+    code, output = home.denguard(
         "confirm", str(cause["cause_id"]), "--by", "A", "--reason", "asked the hospital"
     )
-    assert code == 0, said
+    assert code == 0, output
     states = snapshot_of(home, "answered")
     assert not (states / "states.parquet").exists() and causes(home) == []
-    told = [e for e in read_events(DeploymentPaths(home=home.path)) if e["kind"] == "confirmed"]
-    assert [(e["by"], e["reason"]) for e in told] == [("A", "asked the hospital")]
+    events = [e for e in read_events(DeploymentPaths(home=home.path)) if e["kind"] == "confirmed"]
+    assert [(e["by"], e["reason"]) for e in events] == [("A", "asked the hospital")]
 
 
 def test_a_week_in_which_most_units_say_zero_stops_before_anything_changed(home: Home) -> None:
@@ -84,13 +84,13 @@ def test_a_week_in_which_most_units_say_zero_stops_before_anything_changed(home:
     )
     (home.path / "strict.yaml").write_text(profile)
     arguments = ("run", "--profile", str(home.path / "strict.yaml"), "--horizon", "4")
-    code, said = home.denguard(*arguments, "--run-id", "stopped")
-    assert code != 0 and "too-much-held" in said and "fell-to-zero" in said
+    code, output = home.denguard(*arguments, "--run-id", "stopped")
+    assert code != 0 and "too-much-held" in output and "fell-to-zero" in output
     assert (home.path / "artifacts" / "accepted.json").read_bytes() == accepted
     assert "fell-to-zero" in [cause["rule"] for cause in causes(home)]
 
 
 def test_a_cause_that_is_not_there_is_answered_with_what_to_do(home: Home) -> None:
-    code, said = home.denguard("confirm", "ffffffff", "--by", "A", "--reason", "x")
-    assert code == 2 and "denguard confirm" in said
+    code, output = home.denguard("confirm", "ffffffff", "--by", "A", "--reason", "x")
+    assert code == 2 and "denguard confirm" in output
     assert not Path(home.path / "data" / "answers").exists()

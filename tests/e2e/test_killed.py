@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.homes import Home
 from support.killed import dies_at
-from support.tabular import FIRST, walk_tabular
+from support.tabular import FIRST, run_tabular
 
 from pipelines.storage import manifest_of
 
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_run_killed_half_way_goes_on_to_the_undisturbed_bundle_and_forecast(
-    tabular: Home, unwalked_tabular: Home
+    tabular: Home, fresh_tabular: Home
 ) -> None:
-    home, run = unwalked_tabular, unwalked_tabular.path / "artifacts" / "runs" / FIRST
-    assert dies_at("backtest_2016.json", lambda: walk_tabular(home, FIRST))
+    home, run = fresh_tabular, fresh_tabular.path / "artifacts" / "runs" / FIRST
+    assert dies_at("backtest_2016.json", lambda: run_tabular(home, FIRST))
     assert (run / "train.json").is_file() and not (run / "gate.json").exists()
 
-    walk_tabular(home, FIRST)
+    run_tabular(home, FIRST)
 
     assert home.champion_bundle() == tabular.champion_bundle()
     forecasts = [manifest_of(h.path / "artifacts" / "forecasts") for h in (home, tabular)]

@@ -15,7 +15,7 @@ import pytest
 from support.homes import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-ROAD = ("run", "--profile", "ci", "--horizon", "4")
+CYCLE = ("run", "--profile", "ci", "--horizon", "4")
 
 
 class _EndpointThatNeverTakesABundle(BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ def _stubborn_endpoint() -> Iterator[str]:
 def _alias_moved(home: Home) -> bool:
     from pipelines.config import DeploymentPaths
     from pipelines.errors import RegistryError
-    from pipelines.registry.alias import lookup
+    from pipelines.registry.lookup import lookup
 
     try:
         return lookup("champion", DeploymentPaths(home=home.path)) is not None
@@ -58,32 +58,32 @@ def _being_written(folder: Path) -> bool:
 
 
 def test_runs_killed_in_embed_train_and_deploy_end_in_the_undisturbed_bundle(
-    walked: Home, new_home: Callable[[str], Home]
+    finished: Home, new_home: Callable[[str], Home]
 ) -> None:
     home = new_home("disturbed")
     store = home.path / "artifacts" / "embeddings" / "store"
     home.kill_when(
-        home.start(*ROAD, "--run-id", "cut-1"),
+        home.start(*CYCLE, "--run-id", "cut-1"),
         lambda: any(store.rglob("shard*/*.parquet")) or any(store.rglob("*.parquet")),
     )
     assert not (home.path / "artifacts" / "features").exists(), "the cut came after embedding"
 
     candidates = home.path / "artifacts" / "candidates"
-    home.kill_when(home.start(*ROAD, "--run-id", "cut-2"), lambda: _being_written(candidates))
+    home.kill_when(home.start(*CYCLE, "--run-id", "cut-2"), lambda: _being_written(candidates))
     assert not (home.path / "artifacts" / "runs" / "cut-2" / "train.json").exists()
 
     with _stubborn_endpoint() as url:
-        process = home.start(*ROAD, "--run-id", "cut-3", DENGUARD_ENDPOINT_URL=url)
+        process = home.start(*CYCLE, "--run-id", "cut-3", DENGUARD_ENDPOINT_URL=url)
         home.kill_when(process, lambda: _alias_moved(home))
     assert not (home.path / "artifacts" / "runs" / "cut-3" / "deploy.json").exists()
 
-    two = {run_id: home.start(*ROAD, "--run-id", run_id) for run_id in ("last-a", "last-b")}
-    said = {run_id: process.communicate(timeout=600)[0] for run_id, process in two.items()}
-    finished, refused = sorted(two, key=lambda run_id: two[run_id].returncode)
-    assert (two[finished].returncode, two[refused].returncode) == (0, 2), said
-    assert f"run {finished} (by hand, process {two[finished].pid}" in said[refused]
+    two = {run_id: home.start(*CYCLE, "--run-id", run_id) for run_id in ("last-a", "last-b")}
+    outputs = {run_id: process.communicate(timeout=600)[0] for run_id, process in two.items()}
+    completed, refused = sorted(two, key=lambda run_id: two[run_id].returncode)
+    assert (two[completed].returncode, two[refused].returncode) == (0, 2), outputs
+    assert f"run {completed} (by hand, process {two[completed].pid}" in outputs[refused]
     assert not (home.path / "artifacts" / "runs" / refused).exists()
 
-    assert home.champion_bundle() == walked.champion_bundle()
+    assert home.champion_bundle() == finished.champion_bundle()
     forecasts = {p.name for p in (home.path / "artifacts" / "forecasts").iterdir()}
-    assert forecasts == {p.name for p in (walked.path / "artifacts" / "forecasts").iterdir()}
+    assert forecasts == {p.name for p in (finished.path / "artifacts" / "forecasts").iterdir()}

@@ -1,4 +1,4 @@
-"""A real deployment is pruned of an old week, and the next run walks on what is left."""
+"""A real deployment is pruned of an old week, and the next run works with what is left."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from support.homes import Home
-from support.tabular import FIRST, next_week, walk_tabular
+from support.tabular import FIRST, next_week, run_tabular
 
 from pipelines.config import DeploymentPaths
 from pipelines.lineage import trace
 from pipelines.ops.prune.removal import prune
-from pipelines.registry.alias import connect
 from pipelines.registry.audit import audit_file
+from pipelines.registry.lookup import connect
 from pipelines.retention_config import RetentionConfig
 from pipelines.versioning import remote_uri
 from pipelines.versioning.catalogue import read_catalogue
@@ -40,8 +40,8 @@ def test_a_deployment_goes_on_after_it_was_pruned(
     with sqlite3.connect(home.path / "artifacts" / "mlflow" / "mlflow.db") as database:
         database.execute("update runs set start_time = ?", (int(old * 1000),))
     next_week(home, {})
-    walk_tabular(home, "second")
-    walk_tabular(home, "third")
+    run_tabular(home, "second")
+    run_tabular(home, "third")
     connect(paths).delete_registered_model_alias("denguard", "previous")
     audit_file(paths).unlink()  # as if champions had changed often since
     prune(paths, SHORT, datetime.now(UTC))
@@ -58,5 +58,5 @@ def test_a_deployment_goes_on_after_it_was_pruned(
     assert of_first >= {"forecasts", "report"}
     for version in left.values():
         pull_version(source, version, tmp_path / "pulled")
-    walk_tabular(home, "fourth")
+    run_tabular(home, "fourth")
     assert trace("fourth", paths, "up", by_content=True).broken == ()

@@ -18,7 +18,7 @@ from support.onboarding import Row, counts, csv
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def walked(folder: Path, rows: list[Row]) -> tuple[Home, dict[str, Any]]:
+def finished_run(folder: Path, rows: list[Row]) -> tuple[Home, dict[str, Any]]:
     """A deployment that onboarded the rows and ran once; and what the gate decided."""
     home = Home(folder)
     file = csv(folder / "cases.csv", rows)
@@ -26,16 +26,16 @@ def walked(folder: Path, rows: list[Row]) -> tuple[Home, dict[str, Any]]:
         ("onboard", str(file), "--numbering", "cdc", "--received", "2026-11-16", "--yes"),
         ("run", "--profile", "cases", "--run-id", "first"),
     ):
-        code, said = home.denguard(*command)
-        assert code == 0, said[-3000:]
-        assert "Traceback" not in said
+        code, output = home.denguard(*command)
+        assert code == 0, output[-3000:]
+        assert "Traceback" not in output
     assert (folder / "artifacts" / "reports" / "first" / "report.html").is_file()
     return home, home.output("first", "gate")
 
 
 def test_one_city_alone_is_judged_on_its_own_years(tmp_path):
     rows = counts("2018-w01", "2026-w45", units=("Ciudad",), level=50)
-    home, decision = walked(tmp_path, rows)
+    home, decision = finished_run(tmp_path, rows)
     assert (decision["blocks"], decision["origins"], decision["head"]) == (20, 5, "linear")
     assert all(not found["problems"] for found in decision["sanity"]["linear"].values())
     forecast = home.output("first", "forecast")["forecast"]
@@ -47,7 +47,7 @@ def test_one_city_alone_is_judged_on_its_own_years(tmp_path):
 
 def test_a_place_without_any_outbreak_week_ends_with_that_as_the_reason(tmp_path):
     rows = [(u, y, w, 20) for u, y, w, _ in counts("2018-w01", "2026-w45")]
-    home, decision = walked(tmp_path, rows)
+    home, decision = finished_run(tmp_path, rows)
     assert decision["decision"] == "none"
     assert "one class only: each of their 783 unit-weeks is no outbreak" in decision["first_line"]
     assert "one class only" in home.output("first", "forecast")["note"]

@@ -19,9 +19,9 @@ from pipelines.errors import StoreError
 from pipelines.evaluate.decision_log import decisions
 from pipelines.fusion.bundle import Bundle, check_golden, load_verified_bundle
 from pipelines.ops.watch import check_lateness
-from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
 from pipelines.registry.audit import append, read_trail
 from pipelines.registry.champion import describe_champion
+from pipelines.registry.lookup import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
 from pipelines.run.success import last_success
 from pipelines.storage import folder_id, manifest_of, read_json, sha256_file, write_json
 from pipelines.weeks import CDC

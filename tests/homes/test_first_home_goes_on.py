@@ -17,8 +17,8 @@ from support.first_home import denguard, live_in, unpack_first_home
 from support.make_first_home import cut_table
 
 from pipelines.config import DeploymentPaths
-from pipelines.registry.alias import lookup
 from pipelines.registry.audit import read_trail
+from pipelines.registry.lookup import lookup
 from pipelines.run.success import last_success
 from pipelines.storage import read_json
 

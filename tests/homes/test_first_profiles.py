@@ -126,7 +126,7 @@ def test_overrides_of_a_run_reach_a_profile_of_the_first_version(
 def test_the_log_names_the_new_keys_once(
     own: Any, first: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    profile_v1._tell.cache_clear()
+    profile_v1._log_translation.cache_clear()
     with caplog.at_level(logging.WARNING):
         own(first)
         own(first)

@@ -1,4 +1,4 @@
-"""The real table read with plain pandas, a small pipeline that was run, and the registry of
+"""The real table read with plain pandas, a small place with its features, and the registry of
 tests/registry."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from support.municipal import municipal_tables
-from support.rule_worlds import Walked, walk
+from support.rule_worlds import Prepared, prepare
 
 from pipelines.data.sources.sample import package_table
 from pipelines.data.tables import Tables
@@ -28,6 +28,6 @@ def real() -> Tables:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     rule = {"kind": "endemic_channel", "years": 3, "half_window_weeks": 1}
-    return walk(rule, tmp_path_factory.mktemp("walked"))
+    return prepare(rule, tmp_path_factory.mktemp("prepared"))

@@ -15,12 +15,13 @@ from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
 from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
 from pipelines.ops.texts import body, title
-from pipelines.registry import aliases, audit, promote
+from pipelines.registry import aliases, audit
 from pipelines.registry.adopt import adopt_rule
-from pipelines.registry.alias import MODEL_NAME, lookup, serving_version
-from pipelines.registry.aliases import AuditReason
+from pipelines.registry.aliases import AuditReason, read_aliases, set_champion
 from pipelines.registry.champion import describe_champion
 from pipelines.registry.deploy import deploy
+from pipelines.registry.lookup import MODEL_NAME, lookup, serving_version
+from pipelines.registry.register import registry_state
 from pipelines.registry.rollback import promote_by_hand, roll_back
 
 ANA = AuditReason("Ana", "the ministry draws an endemic channel now")
@@ -30,7 +31,7 @@ NOBODY = {CHAMPION: None, PREVIOUS: None, CHALLENGER: None}
 
 def _serve(*versions: str) -> None:
     for version in versions:
-        promote.set_champion(version)
+        set_champion(version)
 
 
 def _moves(paths: DeploymentPaths) -> list[tuple[Any, ...]]:
@@ -45,7 +46,7 @@ def test_the_next_candidate_is_a_first_champion(three: DeploymentPaths) -> None:
     done = adopt_rule(NEW, ANA)
 
     assert done == {"changed": True, "from_version": "2", "rule_before": OLD, "rule_now": NEW}
-    assert promote.read_aliases() == NOBODY
+    assert read_aliases() == NOBODY
     found = describe_champion(three, MODEL_NAME)
     assert (found.champion, found.named, found.problem) == (None, None, None)
     last = audit.newest(three, MODEL_NAME)
@@ -101,9 +102,9 @@ def test_it_may_be_repeated(three: DeploymentPaths) -> None:
 
 def test_a_champion_of_this_very_rule_stays(three: DeploymentPaths) -> None:
     _serve("1", "2")
-    state, before = promote.registry_state(), _moves(three)
+    state, before = registry_state(), _moves(three)
     assert adopt_rule(OLD, ANA)["changed"] is False
-    assert (promote.registry_state(), _moves(three)) == (state, before)
+    assert (registry_state(), _moves(three)) == (state, before)
 
 
 def test_without_a_champion_nothing_is_written(three: DeploymentPaths) -> None:
@@ -125,7 +126,7 @@ def test_a_person_can_still_bring_the_old_version_back(three: DeploymentPaths) -
     _serve("1")
     adopt_rule(NEW, ANA)
     promote_by_hand("1", AuditReason("Eva", "adopted too early"))
-    assert promote.read_aliases()[CHAMPION] == "1"
+    assert read_aliases()[CHAMPION] == "1"
 
 
 def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(
@@ -136,7 +137,7 @@ def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(
     with pytest.raises(DeployError, match="was not judged against it"):
         deploy("3", compared_with=["1"])
     deploy("3", compared_with=[None])
-    assert promote.read_aliases()[CHAMPION] == "3"
+    assert read_aliases()[CHAMPION] == "3"
 
 
 def test_a_champion_that_cannot_be_read_can_be_left_behind(three: DeploymentPaths) -> None:
@@ -161,7 +162,7 @@ def test_killed_half_way_it_is_finished_by_the_next_call(
     adopt_rule(NEW, ANA)
     assert _moves(three)[-1] == ("adopt-rule", "2", None)
     assert [m[0] for m in _moves(three)].count("adopt-rule") == 1
-    assert promote.read_aliases() == NOBODY
+    assert read_aliases() == NOBODY
 
 
 def test_the_gate_names_the_two_rules_and_the_command(three: DeploymentPaths) -> None:

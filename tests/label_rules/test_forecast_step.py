@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from support.outputs import leave
-from support.rule_worlds import Walked
+from support.rule_worlds import Prepared
 
 from pipelines import steps
 from pipelines.errors import LabelRuleError
@@ -21,21 +21,23 @@ from pipelines.training.candidates import train_candidate
 
 
 @pytest.fixture
-def run(built: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("DENGUARD_HOME", str(built.paths.home))
+def run(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("DENGUARD_HOME", str(prepared.paths.home))
     profile = tmp_path / "small.yaml"
-    profile.write_text(yaml.safe_dump(built.profile.model_dump(mode="json", exclude_defaults=True)))
+    profile.write_text(
+        yaml.safe_dump(prepared.profile.model_dump(mode="json", exclude_defaults=True))
+    )
     steps.start(tmp_path.name, {"profile": str(profile)})
     run = open_run(tmp_path.name)
-    leave(run, SnapshotOutput, dataset=run.name(built.dataset))
-    leave(run, FeaturesOutput, features=run.name(built.features))
+    leave(run, SnapshotOutput, dataset=run.name(prepared.dataset))
+    leave(run, FeaturesOutput, features=run.name(prepared.features))
     return run
 
 
 @pytest.fixture
-def folder(built: Walked) -> Path:
+def folder(prepared: Prepared) -> Path:
     made = train_candidate(
-        built.features, "linear", built.profile, built.paths.artifacts / "candidates"
+        prepared.features, "linear", prepared.profile, prepared.paths.artifacts / "candidates"
     )
     return Path(made.folder) / "bundle"
 

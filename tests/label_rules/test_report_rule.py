@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.rule_worlds import Walked
+from support.rule_worlds import Prepared
 
 from pipelines.evaluate import report_rule
 from pipelines.evaluate.report import ReportContext, build_report
@@ -29,8 +29,8 @@ DECISION: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def thresholds(built: Walked) -> pd.DataFrame:
-    return pd.read_parquet(built.dataset / "thresholds.parquet")
+def thresholds(prepared: Prepared) -> pd.DataFrame:
+    return pd.read_parquet(prepared.dataset / "thresholds.parquet")
 
 
 def _report(out: Path, thresholds: pd.DataFrame, **more: Any) -> tuple[str, dict[str, Any]]:
@@ -40,9 +40,9 @@ def _report(out: Path, thresholds: pd.DataFrame, **more: Any) -> tuple[str, dict
 
 
 def test_each_year_has_its_rate_and_the_years_behind(
-    built: Walked, thresholds: pd.DataFrame
+    prepared: Prepared, thresholds: pd.DataFrame
 ) -> None:
-    rates = read_json(built.features / "features.json")["outbreak_rates"]
+    rates = read_json(prepared.features / "features.json")["outbreak_rates"]
     rows = report_rule.by_year(rates, thresholds, {"test_years": [2018]})
     assert [row["year"] for row in rows] == sorted(rates)
     assert {row["year"]: row["years"] for row in rows}["2018"] == "3"
@@ -51,9 +51,9 @@ def test_each_year_has_its_rate_and_the_years_behind(
 
 
 def test_a_moving_rule_is_not_called_hindsight(
-    tmp_path: Path, built: Walked, thresholds: pd.DataFrame
+    tmp_path: Path, prepared: Prepared, thresholds: pd.DataFrame
 ) -> None:
-    rates = read_json(built.features / "features.json")["outbreak_rates"]
+    rates = read_json(prepared.features / "features.json")["outbreak_rates"]
     page, record = _report(
         tmp_path,
         thresholds,

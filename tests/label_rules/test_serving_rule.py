@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support.linear_bundle import linear_bundle
 
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.inference.asked_row import PredictionRow
-from pipelines.registry.alias import Registered
+from pipelines.registry.lookup import Registered
 from pipelines.weeks import CDC
 from serving.answers import answer
 from serving.champion import Champion

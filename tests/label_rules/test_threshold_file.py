@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.data.threshold_file import SCHEMA, read_thresholds, write_thresholds
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.errors import StoreError
 from pipelines.weeks import CDC
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.rule_worlds import Walked, season_of, walk
+from support.rule_worlds import Prepared, prepare, season_of
 
 from pipelines.contracts import EncoderSpec
 from pipelines.data.labels import outbreak_rates
@@ -27,26 +27,26 @@ from pipelines.weeks import CDC
 
 
 @pytest.fixture(scope="session")
-def bundle(built: Walked) -> Bundle:
+def bundle(prepared: Prepared) -> Bundle:
     made = train_candidate(
-        built.features, "linear", built.profile, built.paths.artifacts / "candidates"
+        prepared.features, "linear", prepared.profile, prepared.paths.artifacts / "candidates"
     )
     return load_verified_bundle(Path(made.folder) / "bundle")
 
 
 @pytest.fixture(scope="session")
-def rows(built: Walked) -> pd.DataFrame:
-    return pd.read_parquet(built.features / "rows.parquet")
+def rows(prepared: Prepared) -> pd.DataFrame:
+    return pd.read_parquet(prepared.features / "rows.parquet")
 
 
-def _limits(built: Walked) -> pd.Series:
-    table = pd.read_parquet(built.dataset / "thresholds.parquet")
+def _limits(prepared: Prepared) -> pd.Series:
+    table = pd.read_parquet(prepared.dataset / "thresholds.parquet")
     usable = table[table["refused_reason"].isna()]
     return usable.set_index(["unit_id", "origin_year", "season_week"])["threshold_cases"]
 
 
 def test_every_row_of_the_features_has_the_threshold_of_its_year_and_season(
-    built: Walked, rows: pd.DataFrame
+    prepared: Prepared, rows: pd.DataFrame
 ) -> None:
     keys = zip(
         rows["unit_id"],
@@ -54,7 +54,7 @@ def test_every_row_of_the_features_has_the_threshold_of_its_year_and_season(
         rows["target_week_no"].map(season_of),
         strict=True,
     )
-    wanted = _limits(built).reindex(pd.MultiIndex.from_tuples(list(keys)))
+    wanted = _limits(prepared).reindex(pd.MultiIndex.from_tuples(list(keys)))
     np.testing.assert_array_equal(rows["threshold_cases"], wanted)
     known = rows["cases"].notna()
     np.testing.assert_array_equal(
@@ -64,32 +64,34 @@ def test_every_row_of_the_features_has_the_threshold_of_its_year_and_season(
 
 
 def test_rows_without_a_threshold_are_left_out_of_the_features(
-    built: Walked, rows: pd.DataFrame
+    prepared: Prepared, rows: pd.DataFrame
 ) -> None:
-    samples = pd.read_parquet(built.dataset / "samples")
+    samples = pd.read_parquet(prepared.dataset / "samples")
     assert 0 < len(rows) < len(samples)
     assert rows["threshold_cases"].notna().all()
     assert (rows["threshold_cases"] > 0).all()
 
 
-def test_features_say_the_rates_and_keep_the_thresholds(built: Walked, rows: pd.DataFrame) -> None:
-    about = read_json(built.features / "features.json")
+def test_features_say_the_rates_and_keep_the_thresholds(
+    prepared: Prepared, rows: pd.DataFrame
+) -> None:
+    about = read_json(prepared.features / "features.json")
     assert about["outbreak_rates"] == {str(y): r for y, r in outbreak_rates(rows, CDC).items()}
-    assert version_of(built.features) == built.features.name
-    kept = thresholds_in(built.features, CDC)
+    assert version_of(prepared.features) == prepared.features.name
+    kept = thresholds_in(prepared.features, CDC)
     assert kept is not None
-    (built.features / "thresholds.parquet").rename(built.features / "aside")
-    assert build_features(built.dataset, built.profile, built.paths) == built.features
-    again = thresholds_in(built.features, CDC)
+    (prepared.features / "thresholds.parquet").rename(prepared.features / "aside")
+    assert build_features(prepared.dataset, prepared.profile, prepared.paths) == prepared.features
+    again = thresholds_in(prepared.features, CDC)
     assert again is not None
     np.testing.assert_array_equal(kept.cases, again.cases)
 
 
-def test_no_head_and_no_baseline_meets_an_unknown_threshold(built: Walked) -> None:
-    examples = {h: load_examples(built.features, h) for h in (1, 4)}
+def test_no_head_and_no_baseline_meets_an_unknown_threshold(prepared: Prepared) -> None:
+    examples = {h: load_examples(prepared.features, h) for h in (1, 4)}
     assert all(np.isfinite(e.threshold_cases).all() for e in examples.values())
     blind = ("prevalence", "persistence", "persistence_calibrated", "climatology")
-    found = backtest_year(examples, built.profile, ["linear"], 2018, blind)
+    found = backtest_year(examples, prepared.profile, ["linear"], 2018, blind)
     assert found["probability"].between(0, 1).all()
     assert found["label"].isin([0.0, 1.0]).all()
 
@@ -129,10 +131,10 @@ def test_mlflow_s_model_reads_the_origin_week(bundle: Bundle) -> None:
         model.predict(None, frame.drop(columns="origin_week"))
 
 
-def test_a_forecast_has_the_newest_origin_s_thresholds(built: Walked, bundle: Bundle) -> None:
+def test_a_forecast_has_the_newest_origin_s_thresholds(prepared: Prepared, bundle: Bundle) -> None:
     from pipelines.inference.forecast import ForecastVersions, forecast_table
 
-    examples = {h: load_examples(built.features, h) for h in (1, 4)}
+    examples = {h: load_examples(prepared.features, h) for h in (1, 4)}
     scenes = pd.DataFrame({"sample_id": [], "image_date": [], "image_quality": []}).astype(object)
     versions = ForecastVersions("1", "b", "d", "e", synthetic_scenes=False)
     table = forecast_table(bundle, examples, "2018-w48", {}, scenes, versions)
@@ -144,20 +146,20 @@ def test_a_forecast_has_the_newest_origin_s_thresholds(built: Walked, bundle: Bu
 
 
 def test_a_bundle_of_another_rule_is_refused_with_the_command(
-    built: Walked, bundle: Bundle
+    prepared: Prepared, bundle: Bundle
 ) -> None:
-    about = read_json(built.features / "features.json")
-    check_rule(bundle, about, built.profile)
+    about = read_json(prepared.features / "features.json")
+    check_rule(bundle, about, prepared.profile)
     with pytest.raises(
         LabelRuleError, match=r"made by channel_median3_hw1, this run's by q0\.75_rolling5"
     ) as caught:
-        check_rule(bundle, {**about, "label_rule_id": "q0.75_rolling5"}, built.profile)
+        check_rule(bundle, {**about, "label_rule_id": "q0.75_rolling5"}, prepared.profile)
     assert "denguard adopt-rule --profile small" in caught.value.fix
     plain = Bundle(
         bundle.meta.model_copy(update={"threshold_cases": {"unit-5": 3.0}}), bundle.models
     )
     with pytest.raises(LabelRuleError, match="in another form"):
-        check_rule(plain, about, built.profile)
+        check_rule(plain, about, prepared.profile)
 
 
 def test_a_bundle_holds_thresholds_in_one_form(bundle: Bundle, tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_a_bundle_whose_thresholds_are_none_may_not_serve(bundle: Bundle, tmp_pa
 
 def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) -> None:
     rule = {"kind": "quantile", "q": 0.5, "reference": ["2016-w01", "2017-w52"]}
-    fixed = walk(rule, tmp_path)
+    fixed = prepare(rule, tmp_path)
     about = read_json(fixed.features / "features.json")
     assert "thresholds_id" not in about
     assert not (fixed.features / "thresholds.parquet").exists()
@@ -208,18 +210,18 @@ def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) ->
     assert without.threshold_cases[0] == np.float32(pool["unit-5"])
 
 
-def test_a_bundle_does_not_say_where_the_template_lay(built: Walked, tmp_path: Path) -> None:
-    place = built.profile.place.model_copy(update={"prompt": tmp_path / "own.yaml"})
-    profile = built.profile.model_copy(update={"place": place})
-    made = train_candidate(built.features, "linear", profile, tmp_path / "candidates")
-    text = (Path(made.folder) / "bundle" / "bundle.json").read_text(encoding="utf-8")
-    assert str(tmp_path) not in text
+def test_a_bundle_does_not_say_where_the_template_lay(prepared: Prepared, tmp_path: Path) -> None:
+    place = prepared.profile.place.model_copy(update={"prompt": tmp_path / "own.yaml"})
+    profile = prepared.profile.model_copy(update={"place": place})
+    made = train_candidate(prepared.features, "linear", profile, tmp_path / "candidates")
+    said = (Path(made.folder) / "bundle" / "bundle.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in said
 
 
 def test_a_model_that_reads_text_is_not_trained_without_its_template(
-    built: Walked, tmp_path: Path
+    prepared: Prepared, tmp_path: Path
 ) -> None:
-    features = Path(shutil.copytree(built.features, tmp_path / "features"))
+    features = Path(shutil.copytree(prepared.features, tmp_path / "features"))
     spec = EncoderSpec("hf_text", "text", 8, "w", "p", "mean", "float32", 1, "c")
     about = {
         **read_json(features / "features.json"),
@@ -228,35 +230,37 @@ def test_a_model_that_reads_text_is_not_trained_without_its_template(
     }
     write_json(features / "features.json", about)
     with pytest.raises(ConfigError, match="prompt template gone that the rows were made from"):
-        train_candidate(features, "early", built.profile, tmp_path / "candidates")
+        train_candidate(features, "early", prepared.profile, tmp_path / "candidates")
     assert not list((tmp_path / "candidates").glob("*"))
 
 
-def test_a_pool_that_is_empty_says_the_most_frequent_reason(built: Walked, tmp_path: Path) -> None:
+def test_a_pool_that_is_empty_says_the_most_frequent_reason(
+    prepared: Prepared, tmp_path: Path
+) -> None:
     from pipelines.data.samples import build_dataset
     from pipelines.label_config import LabelConfig
 
-    labels = LabelConfig(rule=built.profile.labels.rule, min_reference_cases=10**6)
-    profile = built.profile.model_copy(update={"labels": labels})
+    labels = LabelConfig(rule=prepared.profile.labels.rule, min_reference_cases=10**6)
+    profile = prepared.profile.model_copy(update={"labels": labels})
     with pytest.raises(
         ConfigError,
         match=r"training pool \(most often: fewer than 1000000 cases in the years before\)",
     ):
-        build_dataset(built.tables, profile, None, [], tmp_path)
+        build_dataset(prepared.tables, profile, None, [], tmp_path)
 
 
-def test_a_short_history_has_no_traceback(tmp_path: Path, built: Walked) -> None:
+def test_a_short_history_has_no_traceback(tmp_path: Path, prepared: Prepared) -> None:
     from pipelines.data.samples import build_dataset
 
-    cases = built.tables.cases
-    young = replace(built.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
+    cases = prepared.tables.cases
+    young = replace(prepared.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
     with pytest.raises(ConfigError, match=r"lies before the first one|training pool"):
-        build_dataset(young, built.profile, None, [], tmp_path)
+        build_dataset(young, prepared.profile, None, [], tmp_path)
 
 
-def test_a_history_without_a_year_before_any_origin_says_how_long_it_is(built: Walked) -> None:
-    cases = built.tables.cases
-    young = replace(built.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
+def test_a_history_without_a_year_before_any_origin_says_how_long_it_is(prepared: Prepared) -> None:
+    cases = prepared.tables.cases
+    young = replace(prepared.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
     with pytest.raises(ConfigError, match=r"^44 weeks of history are too few") as caught:
-        resolve_as_of(young, built.profile, None)
+        resolve_as_of(young, prepared.profile, None)
     assert caught.value.where == "counts 2018-w05..2018-w48" and "earlier years" in caught.value.fix

@@ -10,7 +10,7 @@ import pytest
 from support.drops import table_drop
 from support.homes import Home
 from support.lies.kinds import NEWEST, Sheet, week_columns
-from support.tabular import INFO, tabular_profile, walk_tabular
+from support.tabular import INFO, run_tabular, tabular_profile
 
 from pipelines.data.sources.sample import package_table
 
@@ -33,5 +33,5 @@ def every_unit(tmp_path_factory: pytest.TempPathFactory) -> Home:
     table_drop(
         Path(str(package_table())), None, home.path / "data" / "drops", INFO, until="2018-w48"
     )
-    walk_tabular(home, "first")
+    run_tabular(home, "first")
     return home

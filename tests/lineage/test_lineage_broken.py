@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from support.planted_lineage import FIRST_TRACE, Store
 
 from pipelines.lineage import Trace, trace
-from pipelines.registry.alias import connect
+from pipelines.registry.lookup import connect
 from pipelines.run import Run, open_run
 from pipelines.storage import read_json, shared, write_json
 

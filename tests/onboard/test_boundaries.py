@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.onboarding import counts, csv, onboarded, said
+from support.onboarding import counts, csv, note_of, onboarded
 from support.shapes import grid, written
 from typer.testing import CliRunner
 
@@ -62,7 +62,7 @@ def test_a_property_that_must_be_said_is_asked_for_by_its_flag(file, home, tmp_p
         onboarded(file, numbering="cdc", boundaries=path)
     assert "--boundaries-code" in caught.value.fix
     made = onboarded(file, numbering="cdc", boundaries=path, boundaries_code="other")
-    assert "'other'" in said(made, "map")
+    assert "'other'" in note_of(made, "map")
 
 
 def test_other_shapes_of_that_name_are_never_overwritten(file, home, tmp_path):

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.onboarding import counts, csv, onboarded, said
+from support.onboarding import counts, csv, note_of, onboarded
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -99,15 +99,15 @@ def test_at_a_terminal_it_asks(file, home):
     )
     os.close(theirs)
     os.write(ours, b"median\nendemic_channel\n")
-    told = b""
+    output = b""
     try:
         while chunk := os.read(ours, 65536):
-            told += chunk
+            output += chunk
     except OSError:  # how a terminal ends on Linux
         pass
     os.close(ours)
     assert done.wait(60) == 0
-    shown = told.decode()
+    shown = output.decode()
     assert "that is none of them" in shown and "kind: endemic_channel" in shown
 
 
@@ -118,10 +118,10 @@ def test_titles_above_other_letters_and_totals(home, tmp_path):
     made = onboarded(file, numbering="cdc")
     entry = made.profile.data.inputs[0]
     assert (entry.header_row, entry.encoding) == (3, "cp1252")
-    assert "Windows-1252" in said(made, "c.csv")
-    assert "'Total' looks like a sum" in said(made, "units")
+    assert "Windows-1252" in note_of(made, "c.csv")
+    assert "'Total' looks like a sum" in note_of(made, "units")
     left = onboarded(file, numbering="cdc", leave_out=["distrito=Total"])
-    assert "2 units" in said(left, "history")
+    assert "2 units" in note_of(left, "history")
 
 
 def test_a_header_that_is_said(home, tmp_path):
@@ -136,11 +136,11 @@ def test_weeks_without_a_year_and_climate_without_a_unit(home, tmp_path):
     with pytest.raises(ConfigError, match=r"--year"):
         onboarded(file, numbering="cdc")
     made = onboarded(file, numbering="cdc", columns={"year": ["jahr"]})
-    assert "'rain' may be climate" in said(made, "c.csv")
-    assert "not read:" not in said(made, "c.csv")
+    assert "'rain' may be climate" in note_of(made, "c.csv")
+    assert "not read:" not in note_of(made, "c.csv")
     wider = csv(
         tmp_path / "w.csv", [(*row, "x") for row in rows], "district,week,cases,T. media,year,obs"
     )
-    assert "not read: 'T. media', 'obs'" in said(onboarded(wider, numbering="cdc"), "w.csv")
+    assert "not read: 'T. media', 'obs'" in note_of(onboarded(wider, numbering="cdc"), "w.csv")
     both = onboarded(file, numbering="cdc", columns={"year": ["jahr"], "rainfall_mm": ["rain"]})
-    assert "climate of 3 units" in said(both, "climate")
+    assert "climate of 3 units" in note_of(both, "climate")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openpyxl
 import pytest
-from support.onboarding import IN_A_PIPE, Heard, counts, csv, onboarded, said
+from support.onboarding import IN_A_PIPE, Heard, counts, csv, note_of, onboarded
 
 from pipelines.errors import ConfigError, DropError
 from pipelines.onboard.answers import RuleAnswers
@@ -17,8 +17,8 @@ def test_an_iso_table_is_known_by_its_week_53(tmp_path):
     rows = counts("2019-w01", "2026-w45", calendar=ISO)
     made = onboarded(csv(tmp_path / "c.csv", rows))
     assert made.profile.calendar == ISO
-    assert "week 53 in 2020" in said(made, "weeks")
-    assert "7 complete years (2019..2025)" in said(made, "history")
+    assert "week 53 in 2020" in note_of(made, "weeks")
+    assert "7 complete years (2019..2025)" in note_of(made, "history")
     assert made.findings.test_year_choice.years == (2022, 2023, 2024, 2025)
     assert (made.findings.test_year_choice.blocks, made.findings.test_year_choice.serves) == (
         16,
@@ -31,7 +31,7 @@ def test_days_tell_the_calendar(tmp_path):
     rows = counts("2024-w01", "2026-w45", calendar=ISO)
     dated = [(u, ISO.week_start(ISO.number(y, w)), n) for u, y, w, n in rows]
     made = onboarded(csv(tmp_path / "c.csv", dated, "district,week_start,cases"))
-    assert made.profile.calendar == ISO and "Monday" in said(made, "weeks")
+    assert made.profile.calendar == ISO and "Monday" in note_of(made, "weeks")
 
 
 def test_dates_day_first_are_known_by_a_day_beyond_12(tmp_path):
@@ -57,7 +57,7 @@ def test_thousands_with_a_point_are_thousands(tmp_path):
     rows = [(u, y, w, f"1.{n:03d}" if n < 1000 else n) for u, y, w, n in counts(*SHORT)]
     made = onboarded(csv(tmp_path / "c.csv", rows, "district;year;week;cases"), numbering="cdc")
     assert made.profile.data.inputs[0].decimal == ","
-    assert "thousands" in said(made, "c.csv") and "semicolons" in said(made, "c.csv")
+    assert "thousands" in note_of(made, "c.csv") and "semicolons" in note_of(made, "c.csv")
     assert made.findings.test_year_choice.serves != "nothing"
 
 
@@ -70,8 +70,8 @@ def test_semicolons_decimal_commas_and_footers(tmp_path):
         "Total;;;99;\nFuente: Ministerio\n",
     )
     made = onboarded(file, numbering="cdc")
-    assert "notes" in said(made, "checks")
-    assert "climate of 3 units" in said(made, "climate")
+    assert "notes" in note_of(made, "checks")
+    assert "climate of 3 units" in note_of(made, "climate")
 
 
 def test_climate_that_ended_a_year_ago_and_units_of_one_file_are_named(tmp_path):
@@ -82,16 +82,16 @@ def test_climate_that_ended_a_year_ago_and_units_of_one_file_are_named(tmp_path)
         "district,year,month,temp_mean_c",
     )
     made = onboarded(cases, climate, numbering="cdc")
-    assert "WARNING: the climate ended with 2024-12, 22 months before" in said(made, "climate")
-    assert "1 units stand in cases.csv only: C" in said(made, "units")
-    assert "1 units stand in climate.csv only: X" in said(made, "units")
+    assert "WARNING: the climate ended with 2024-12, 22 months before" in note_of(made, "climate")
+    assert "1 units stand in cases.csv only: C" in note_of(made, "units")
+    assert "1 units stand in climate.csv only: X" in note_of(made, "units")
     assert [i.optional for i in made.profile.data.inputs] == [False, True]
 
 
 def test_codes_with_and_without_check_digit_are_named(tmp_path):
     rows = counts(*SHORT, units=("330455", "3304557", "330010"))
     made = onboarded(csv(tmp_path / "c.csv", rows), numbering="cdc")
-    assert "330455 and 3304557" in said(made, "units")
+    assert "330455 and 3304557" in note_of(made, "units")
 
 
 def test_a_code_pattern_is_proposed_when_all_codes_share_it(tmp_path):
@@ -105,7 +105,7 @@ def test_a_code_pattern_is_proposed_when_all_codes_share_it(tmp_path):
 def test_forty_weeks_say_what_is_missing(tmp_path):
     made = onboarded(csv(tmp_path / "c.csv", counts("2026-w01", "2026-w40")), numbering="cdc")
     assert made.findings.test_year_choice.serves == "nothing"
-    assert "in 40 weeks of history" in said(made, "judging")
+    assert "in 40 weeks of history" in note_of(made, "judging")
 
 
 def test_one_unit_is_enough(tmp_path):
@@ -116,7 +116,7 @@ def test_one_unit_is_enough(tmp_path):
 def test_one_class_only_is_said(tmp_path):
     rows = [(u, y, w, 20) for u, y, w, _ in counts(*SHORT)]
     made = onboarded(csv(tmp_path / "c.csv", rows), numbering="cdc")
-    assert "one class only" in said(made, "judging")
+    assert "one class only" in note_of(made, "judging")
 
 
 def test_a_short_history_gets_a_rule_of_fixed_years(tmp_path):
@@ -137,7 +137,7 @@ def test_newest_weeks_that_are_still_filling_are_proposed_as_unknown(tmp_path):
     heard = Heard()
     made = onboarded(csv(tmp_path / "c.csv", cut), numbering="cdc", heard=heard)
     assert made.profile.data.maturity.weeks == 2
-    assert "2026-w45" in said(made, "newest weeks")
+    assert "2026-w45" in note_of(made, "newest weeks")
     with pytest.raises(ConfigError, match=r"--maturity VALUE .proposed: --maturity 2"):
         onboarded(tmp_path / "c.csv", numbering="cdc", ask=IN_A_PIPE, rule=RuleAnswers("quantile"))
 
@@ -152,8 +152,8 @@ def test_weeks_that_are_thin_for_long_are_a_change_of_level_and_not_proposed_as_
     ]
     made = onboarded(csv(tmp_path / "c.csv", cut), numbering="cdc")
     assert made.profile.data.maturity.method == "none"
-    assert f"all of the newest {weeks} weeks" in said(made, "newest weeks")
-    assert "--maturity" in said(made, "newest weeks")
+    assert f"all of the newest {weeks} weeks" in note_of(made, "newest weeks")
+    assert "--maturity" in note_of(made, "newest weeks")
 
 
 def test_a_total_of_a_wide_table_can_be_left_out_by_the_flag_that_is_named(tmp_path):
@@ -166,10 +166,10 @@ def test_a_total_of_a_wide_table_can_be_left_out_by_the_flag_that_is_named(tmp_p
         [*table, totals],
         ",".join(["district", *(f"{y}-SE{w:02d}" for y, w in weeks)]),
     )
-    told = said(onboarded(file, numbering="cdc"), "units")
-    assert "'Total' looks like a sum" in told and told.endswith("--leave-out district=Total")
+    message = note_of(onboarded(file, numbering="cdc"), "units")
+    assert "'Total' looks like a sum" in message and message.endswith("--leave-out district=Total")
     made = onboarded(file, numbering="cdc", leave_out=["district=Total"])
-    assert "3 units" in said(made, "history") and not said(made, "units")
+    assert "3 units" in note_of(made, "history") and not note_of(made, "units")
 
 
 def test_a_workbook_under_a_csv_name(tmp_path):
@@ -179,7 +179,7 @@ def test_a_workbook_under_a_csv_name(tmp_path):
         book.active.append(list(row))
     book.save(tmp_path / "c.csv")
     made = onboarded(tmp_path / "c.csv", numbering="cdc")
-    assert "an Excel workbook" in said(made, "c.csv")
+    assert "an Excel workbook" in note_of(made, "c.csv")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_dates_that_cannot_be_relied_on_stop_with_row_and_fix(tmp_path, days, wo
 def test_a_week_54_and_a_future_week_are_named_and_the_rest_is_read(tmp_path):
     rows = [*counts(*SHORT), ("A", 2025, 54, 3), ("A", 2027, 3, 3)]
     made = onboarded(csv(tmp_path / "c.csv", rows), numbering="cdc")
-    assert "no week 54" in said(made, "checks") and "after the file was received" in said(
+    assert "no week 54" in note_of(made, "checks") and "after the file was received" in note_of(
         made, "checks"
     )
-    assert "2026-w45" in said(made, "history")
+    assert "2026-w45" in note_of(made, "history")

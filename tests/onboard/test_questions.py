@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import openpyxl
 import pytest
-from support.onboarding import IN_A_PIPE, RECEIVED, counts, csv, onboarded, said
+from support.onboarding import IN_A_PIPE, RECEIVED, counts, csv, note_of, onboarded
 
 from pipelines.errors import ConfigError, DropError
 from pipelines.onboard.answers import RuleAnswers
@@ -24,8 +24,8 @@ def refused(*paths, **flags) -> str:
 
 def test_both_numberings_fit(tmp_path):
     file = csv(tmp_path / "c.csv", counts("2021-w01", "2024-w52"))
-    told = refused(file)
-    assert "--numbering cdc|iso" in told and "both fit" in told
+    message = refused(file)
+    assert "--numbering cdc|iso" in message and "both fit" in message
     with pytest.raises(ConfigError, match="--numbering"):
         onboarded(file)  # --yes has no proposal for it either
     assert onboarded(file, numbering="iso").profile.calendar == ISO
@@ -56,8 +56,8 @@ def test_numbering_that_nobody_has(tmp_path):
 def test_columns_of_which_several_may_be_meant(tmp_path):
     rows = [(u, f"p{u}", y, w, n) for u, y, w, n in counts(*SHORT)]
     file = csv(tmp_path / "c.csv", rows, "district,province,year,week,cases")
-    told = refused(file, numbering="cdc")
-    assert "--unit" in told and "'district' (3 different)" in told and "'province'" in told
+    message = refused(file, numbering="cdc")
+    assert "--unit" in message and "'district' (3 different)" in message and "'province'" in message
     both = onboarded(file, numbering="cdc", columns={"unit": ["province", "district"]})
     assert both.profile.data.inputs[0].columns["unit"] == ("province", "district")
 
@@ -111,12 +111,12 @@ def persons(path):
 
 def test_persons_who_may_not_count(tmp_path):
     file = persons(tmp_path / "persons.csv")
-    told = refused(file, numbering="cdc")
-    assert "--leave-out CLASSI_FIN=5|none" in told and "discarded" in told
+    message = refused(file, numbering="cdc")
+    assert "--leave-out CLASSI_FIN=5|none" in message and "discarded" in message
     made = onboarded(file, numbering="cdc", leave_out=["CLASSI_FIN=5"])
     assert made.profile.data.inputs[0].leave_out == {"CLASSI_FIN": ("5",)}
     assert "35109" not in made.text + str(made.findings.topics)
-    assert "future" in said(made, "checks") or "after the day" in said(made, "checks")
+    assert "future" in note_of(made, "checks") or "after the day" in note_of(made, "checks")
     every = onboarded(file, numbering="cdc", leave_out=["none"])
     assert every.profile.data.inputs[0].leave_out == {}
     kept = onboarded(file, numbering="cdc", keep=["CLASSI_FIN=1"])

@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 from support.adapter_kit import package_table
-from support.onboarding import IN_A_PIPE, onboarded, said
+from support.onboarding import IN_A_PIPE, note_of, onboarded
 
 from pipelines.cli import app
 from pipelines.config import deployment_paths, load_profile
@@ -42,12 +42,12 @@ def test_peru(home):
         "week": "semana",
         "unit": ("departamento", "provincia", "distrito"),
     }
-    assert "73 of 541 units" in said(made, "label rule")
+    assert "73 of 541 units" in note_of(made, "label rule")
     assert (made.findings.test_year_choice.years, made.findings.test_year_choice.serves) == (
         (2021, 2022),
         "provisional",
     )
-    assert "35109" not in str(made.findings.said) and "byte order mark" in said(
+    assert "35109" not in str(made.findings.said) and "byte order mark" in note_of(
         made, "dengue_peru.csv"
     )
     from typer.testing import CliRunner
@@ -83,5 +83,5 @@ def test_taiwan(home):
     assert entry.leave_out == {"Imported": ("Y",)} and "None" in entry.missing
     assert made.profile.labels.rule.floor_cases == 3
     assert made.profile.data.maturity.weeks == 1  # 63 % of a week's cases are reported within it
-    assert "22 units, 101,802 cases" in said(made, "history")
-    assert "no table, model or forecast holds a person's row" in said(made, "persons")
+    assert "22 units, 101,802 cases" in note_of(made, "history")
+    assert "no table, model or forecast holds a person's row" in note_of(made, "persons")

@@ -27,7 +27,7 @@ COMMANDS = [
     for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
     for c in re.findall(r"^\$ (.+)$", block, re.M)
 ]
-WALKS = [c for c in COMMANDS if " run --profile " in c or " status first" in c]
+RUNS = [c for c in COMMANDS if " run --profile " in c or " status first" in c]
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def entered_here(command: str, folder: Path) -> str:
 
 
 def test_the_page_without_its_runs(folder):
-    said = {c: entered_here(c, folder) for c in COMMANDS if c not in WALKS}
-    first = said[COMMANDS[0]]
+    outputs = {c: entered_here(c, folder) for c in COMMANDS if c not in RUNS}
+    first = outputs[COMMANDS[0]]
     assert "now run: denguard run --profile districts --run-id first" in first
     assert first.splitlines()[-1].removeprefix("now run: ") in COMMANDS
     profile = yaml.safe_load((folder / "profiles" / "districts.yaml").read_text(encoding="utf-8"))
@@ -90,8 +90,8 @@ def test_the_page_without_its_runs(folder):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_whole_page(folder):
-    said = {c: entered(c, folder) for c in COMMANDS}
-    assert "finished" in said["denguard status first"]
+    outputs = {c: entered(c, folder) for c in COMMANDS}
+    assert "finished" in outputs["denguard status first"]
     newest = [
         pd.read_csv(f) for f in sorted((folder / "artifacts" / "forecasts").glob("*/forecast.csv"))
     ]

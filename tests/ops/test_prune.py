@@ -22,7 +22,7 @@ from pipelines.lineage import trace
 from pipelines.ops.prune.pins import pin, unpin
 from pipelines.ops.prune.plan import Plan, plan
 from pipelines.ops.prune.removal import prune
-from pipelines.registry.alias import connect
+from pipelines.registry.lookup import connect
 from pipelines.retention_config import RetentionConfig
 from pipelines.run import Run, RunParams
 from pipelines.run.events import append_event, read_events
@@ -240,7 +240,7 @@ def test_a_pin_needs_a_reason_and_something_to_pin(store: Store) -> None:
 
 def nobody_serves(store: Store) -> None:
     """So that neither an alias nor the audit keeps anything."""
-    from pipelines.registry.alias import connect
+    from pipelines.registry.lookup import connect
 
     for alias in ("champion", "previous"):
         connect(store.paths).delete_registered_model_alias("denguard", alias)
@@ -257,7 +257,7 @@ def test_what_a_published_forecast_rests_on_has_a_retention_of_its_own(
 
 
 def test_what_an_alias_names_stays_at_any_age(store: Store) -> None:
-    from pipelines.registry.alias import connect
+    from pipelines.registry.lookup import connect
 
     nobody_serves(store)
     client = connect(store.paths)
@@ -273,7 +273,7 @@ def test_what_an_alias_names_stays_at_any_age(store: Store) -> None:
 def test_model_versions_and_their_runs_go_from_a_registry_of_the_homes_own(store: Store) -> None:
     from mlflow.entities import ViewType
 
-    from pipelines.registry.alias import connect, fetch_bundle
+    from pipelines.registry.lookup import connect, fetch_bundle
 
     client = connect(store.paths)
     client.set_model_version_tag("denguard", "2", "rolled_back", "alarms that nobody understood")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from support.place import Counts, Place, history
 
-from pipelines.data.plausible import remembered as room
+from pipelines.data.plausible import remembered
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.suspicion import Suspicion
@@ -115,4 +115,4 @@ def test_a_damaged_finding_is_asked_anew(place, tmp_path):
 def test_without_a_folder_nothing_is_kept(place, tmp_path):
     lying(place)
     judged(place, None)
-    assert room._FACTS not in [p.name for p in tmp_path.rglob("*")]
+    assert remembered._FACTS not in [p.name for p in tmp_path.rglob("*")]

@@ -28,6 +28,23 @@ def paths(home: Path, empty_registry: Path) -> DeploymentPaths:
     return DeploymentPaths(home=home)
 
 
+@pytest.fixture(scope="module")
+def kept_refits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first gate of a file trained."""
+    return tmp_path_factory.mktemp("refits")
+
+
+@pytest.fixture
+def refits_trained_once(home: Path, kept_refits: Path) -> Iterator[None]:
+    """A test's own copy of what an earlier gate trained on the same rows: refits are found by the
+    hash of their rows, so a gate with others trains its own."""
+    own = DeploymentPaths(home=home).artifacts / "refits"
+    shutil.copytree(kept_refits, own)
+    yield
+    if not any(kept_refits.iterdir()):
+        shutil.copytree(own, kept_refits, dirs_exist_ok=True)
+
+
 @pytest.fixture
 def nowhere(home: Path) -> DeploymentPaths:
     """A home without a registry."""

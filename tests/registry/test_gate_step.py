@@ -18,10 +18,11 @@ from pipelines.config import DeploymentPaths
 from pipelines.errors import ChampionLostError, GateError, RegistryError
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.recipes import recipe_id
-from pipelines.registry import audit, promote, retries
-from pipelines.registry.alias import MODEL_NAME, connect
-from pipelines.registry.aliases import AuditReason
+from pipelines.registry import audit, retries
+from pipelines.registry.aliases import AuditReason, read_aliases, set_champion
 from pipelines.registry.champion import describe_champion
+from pipelines.registry.lookup import MODEL_NAME, connect, get_version
+from pipelines.registry.register import registry_state
 from pipelines.registry.rollback import promote_by_hand, roll_back
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import (
@@ -39,10 +40,10 @@ RUN = "weekly-1"
 
 
 @pytest.fixture
-def run(three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(three: DeploymentPaths, refits_trained_once: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is evaluated and not judged: its linear head beats both baselines."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    promote.set_champion("1")
+    set_champion("1")
     steps.start(RUN, {"profile": "sample", "horizons": [4]})
     run = open_run(RUN)
     excess = {"linear": 0.0, "prevalence": 0.09, "persistence_calibrated": 0.06}
@@ -52,7 +53,7 @@ def run(three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch) -> Run:
     metrics = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
     made = write_linear(run.folder / "made", -1.04)  # version 3 again, in a folder of its own
     trained = candidate(
-        bundle_id=promote.get_version("3").bundle_id,
+        bundle_id=get_version("3").bundle_id,
         recipe_id=recipe_id(RECIPE),
         as_of_week="2018-w50",
         dataset_version="d2",
@@ -112,7 +113,7 @@ BROKEN: dict[Callable[[Run, pytest.MonkeyPatch], None], str] = {
 def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(
     breakage: Any, run: Run, three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = promote.registry_state()
+    state = registry_state()
     with monkeypatch.context() as patch:
         breakage(run, patch)
         assert steps.gate(RUN).decision == "keep"
@@ -120,7 +121,7 @@ def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(
     assert BROKEN[breakage] in record["reasons"][0]
     assert record["rules"]["min_blocks"] == 16
     assert not (run.folder / "failure.json").exists()
-    assert promote.registry_state() == state
+    assert registry_state() == state
 
 
 def _mlflow_away(patch: pytest.MonkeyPatch) -> None:
@@ -158,14 +159,14 @@ def _alias_deleted(paths: DeploymentPaths) -> None:
 
 def _older_registry(paths: DeploymentPaths) -> None:
     """As put back from a backup that was made before version 2 was registered and served."""
-    promote.set_champion("2")
+    set_champion("2")
     connect().set_registered_model_alias(MODEL_NAME, "champion", "1")
     connect().delete_model_version(MODEL_NAME, "2")
 
 
 def _number_given_again(paths: DeploymentPaths) -> None:
     """As after such a backup, when another bundle has got the number since."""
-    promote.set_champion("2")
+    set_champion("2")
     connect().set_registered_model_alias(MODEL_NAME, "champion", "1")
     connect().set_model_version_tag(MODEL_NAME, "2", "bundle_id", "another")
 
@@ -193,8 +194,8 @@ def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(audit, "append", _killed)  # between the alias and its audit entry
-        promote.set_champion("2")
-    assert promote.read_aliases()["champion"] == "2"
+        set_champion("2")
+    assert read_aliases()["champion"] == "2"
     found = describe_champion(three, MODEL_NAME)
     assert found.problem is None and found.named is not None and found.named.version == "2"
 
@@ -206,7 +207,7 @@ def _killed(*_: Any, **__: Any) -> None:
 def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(
     run: Run, three: DeploymentPaths
 ) -> None:
-    promote.set_champion("3")
+    set_champion("3")
     roll_back(AuditReason("Ana", "false alarms"))
 
     assert steps.gate(RUN).decision == "keep"
@@ -226,7 +227,7 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(
     assert "fresher data win a tie" in last["reason"]
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted(
+def test_a_run_made_again_keeps_the_decision_that_promoted(
     run: Run, three: DeploymentPaths
 ) -> None:
     made = steps.gate(RUN)
@@ -270,4 +271,4 @@ def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(
 
     assert not done.deployed
     assert "was not judged against it" in done.error
-    assert promote.read_aliases()["champion"] == "2"
+    assert read_aliases()["champion"] == "2"

@@ -11,7 +11,7 @@ from support.registries import closed_port, damage
 from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
-from pipelines.registry import promote
+from pipelines.registry.aliases import read_aliases, set_champion
 from pipelines.registry.deploy import (
     ENDPOINT_VARIABLE,
     NOT_CONFIGURED,
@@ -19,6 +19,7 @@ from pipelines.registry.deploy import (
     SERVING,
     deploy,
 )
+from pipelines.registry.register import register_bundle, registry_state
 
 MakeBundle = Callable[..., Path]
 
@@ -26,7 +27,7 @@ MakeBundle = Callable[..., Path]
 def test_a_deployed_version_serves(
     paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
-    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    one, two = (register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
 
     first = deploy(one, endpoint)
     second = deploy(two, endpoint)
@@ -38,55 +39,55 @@ def test_a_deployed_version_serves(
 def test_a_refused_version_gives_the_champion_back(
     paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
-    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    one, two = (register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     deploy(one, endpoint)
     damage(paths, two)
-    state = promote.registry_state()
+    state = registry_state()
 
     with pytest.raises(DeployError, match=r"damaged.*version 1 is champion again"):
         deploy(two, endpoint)
-    assert promote.registry_state() == state
+    assert registry_state() == state
 
 
 def test_a_refused_first_champion_leaves_none(
     paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
-    version = promote.register_bundle(make_bundle(), "weekly")
+    version = register_bundle(make_bundle(), "weekly")
     damage(paths, version)
 
     with pytest.raises(DeployError):
         deploy(version, endpoint)
-    assert promote.read_aliases()[CHAMPION] is None
+    assert read_aliases()[CHAMPION] is None
 
 
 def test_a_deploy_that_was_killed_half_way_still_finds_the_way_back(
     paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
-    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    one, two = (register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     deploy(one, endpoint)
     damage(paths, two)
-    promote.set_champion(two)  # as the killed one did, before it could look at the endpoint
+    set_champion(two)  # as the killed one did, before it could look at the endpoint
 
     with pytest.raises(DeployError):
         deploy(two, endpoint, timeout_s=2)
-    assert promote.read_aliases()[CHAMPION] == one
-    assert promote.read_aliases()[PREVIOUS] is None
+    assert read_aliases()[CHAMPION] == one
+    assert read_aliases()[PREVIOUS] is None
 
 
 def test_without_an_address_the_workers_find_it_by_themselves(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    version = promote.register_bundle(make_bundle(), "weekly")
+    version = register_bundle(make_bundle(), "weekly")
 
     assert deploy(version).endpoint == NOT_CONFIGURED
-    assert promote.read_aliases()[CHAMPION] == version
+    assert read_aliases()[CHAMPION] == version
 
 
 def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
     paths: DeploymentPaths, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{closed_port()}")
-    version = promote.register_bundle(make_bundle(), "weekly")
+    version = register_bundle(make_bundle(), "weekly")
 
     assert deploy(version).endpoint == NOT_REACHABLE
-    assert promote.read_aliases()[CHAMPION] == version
+    assert read_aliases()[CHAMPION] == version

@@ -11,10 +11,11 @@ from support.registries import closed_port, damage
 from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError, StoreError
-from pipelines.registry import aliases, audit, promote
-from pipelines.registry.alias import connect
-from pipelines.registry.aliases import AuditReason
+from pipelines.registry import aliases, audit
+from pipelines.registry.aliases import AuditReason, read_aliases, set_champion
 from pipelines.registry.deploy import NOT_REACHABLE, SERVING, ask, deploy
+from pipelines.registry.lookup import connect, get_version
+from pipelines.registry.register import registry_state
 from pipelines.registry.rollback import promote_by_hand, roll_back
 
 ANA = AuditReason("Ana", "false alarms in Cali")
@@ -22,7 +23,7 @@ ANA = AuditReason("Ana", "false alarms in Cali")
 
 def _serve(*versions: str) -> None:
     for version in versions:
-        promote.set_champion(version)
+        set_champion(version)
 
 
 def _moves(paths: DeploymentPaths) -> list[tuple[Any, ...]]:
@@ -46,7 +47,7 @@ def test_a_rollback_reaches_the_endpoint_and_is_audited(
     assert (done.version, done.from_version, done.endpoint) == ("1", "2", SERVING)
     answer = ask(endpoint)
     assert answer is not None
-    assert answer.bundle_id == promote.get_version("1").bundle_id
+    assert answer.bundle_id == get_version("1").bundle_id
     last = audit.read_trail(three).entries[-1]
     assert (last["action"], last["by"], last["reason"]) == ("rollback", *ANA.facts().values())[:3]
     assert connect().get_model_version("denguard", "2").tags["rolled_back"] == ANA.reason
@@ -56,9 +57,9 @@ def test_after_a_rollback_previous_is_one_step_further_back(three: DeploymentPat
     _serve("1", "2", "3")
 
     roll_back(ANA)
-    assert promote.read_aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
+    assert read_aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
     roll_back(ANA)
-    assert promote.read_aliases() == {CHAMPION: "1", PREVIOUS: None, CHALLENGER: None}
+    assert read_aliases() == {CHAMPION: "1", PREVIOUS: None, CHALLENGER: None}
     with pytest.raises(RegistryError, match=r"no previous version.*version 1 goes on serving"):
         roll_back(ANA)
     assert _moves(three)[-2:] == [("rollback", "3", "2"), ("rollback", "2", "1")]
@@ -73,11 +74,11 @@ def test_without_a_champion_there_is_nothing_to_roll_back(three: DeploymentPaths
 def test_a_damaged_previous_version_is_refused_and_nothing_moves(three: DeploymentPaths) -> None:
     _serve("1", "2")
     damage(three, "1")
-    state = promote.registry_state()
+    state = registry_state()
 
     with pytest.raises(StoreError, match=r"previous version 1 cannot serve.*nothing was moved"):
         roll_back(ANA)
-    assert promote.registry_state() == state
+    assert registry_state() == state
     assert len(_moves(three)) == 2
 
 
@@ -94,7 +95,7 @@ def test_an_endpoint_that_is_down_takes_it_later(three: DeploymentPaths) -> None
     done = roll_back(ANA, f"http://127.0.0.1:{closed_port()}")
 
     assert done.endpoint == NOT_REACHABLE
-    assert promote.read_aliases()[CHAMPION] == "1"
+    assert read_aliases()[CHAMPION] == "1"
 
 
 STAGES = ["intent written", "previous moved", "champion moved", "marked", "audited"]
@@ -112,7 +113,7 @@ def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(
     done = roll_back(AuditReason("Luis", "is it done?"))
 
     assert (done.version, done.resumed) == ("2", True)
-    assert promote.read_aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
+    assert read_aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
     assert _moves(three)[3:] == [("rollback", "3", "2")]
     assert audit.read_trail(three).entries[-1]["by"] == "Ana"
     assert connect().get_model_version("denguard", "3").tags["rolled_back"] == ANA.reason
@@ -150,11 +151,11 @@ def test_a_promotion_that_was_killed_is_finished_before_the_next_move(
     _serve("1")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         _kill_after(patch, "previous moved")
-        promote.set_champion("2")
+        set_champion("2")
 
-    promote.set_champion("3")
+    set_champion("3")
 
-    assert promote.read_aliases() == {CHAMPION: "3", PREVIOUS: "2", CHALLENGER: None}
+    assert read_aliases() == {CHAMPION: "3", PREVIOUS: "2", CHALLENGER: None}
     assert _moves(three)[1:] == [("promote", "1", "2"), ("promote", "2", "3")]
 
 
@@ -162,7 +163,7 @@ def test_a_move_that_the_registry_refuses_half_way_is_put_back(
     three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve("1", "2", "3")
-    state = promote.registry_state()
+    state = registry_state()
     client = type(connect())
     put, calls = client.set_registered_model_alias, []
 
@@ -175,7 +176,7 @@ def test_a_move_that_the_registry_refuses_half_way_is_put_back(
     monkeypatch.setattr(client, "set_registered_model_alias", refuse_the_second)
     with pytest.raises(RegistryError, match="disk full"):
         roll_back(ANA)
-    assert promote.registry_state() == state
+    assert registry_state() == state
     assert len(_moves(three)) == 3
     assert roll_back(ANA).resumed is False
 
@@ -186,7 +187,7 @@ def test_what_a_person_took_out_is_not_deployed_again(three: DeploymentPaths) ->
 
     with pytest.raises(DeployError, match="taken out of service by a person"):
         deploy("2")
-    assert promote.read_aliases()[CHAMPION] == "1"
+    assert read_aliases()[CHAMPION] == "1"
 
 
 def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(
@@ -196,7 +197,7 @@ def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(
 
     with pytest.raises(DeployError, match="version 2 is champion now"):
         deploy("3", compared_with=["1"])
-    assert promote.read_aliases()[CHAMPION] == "2"
+    assert read_aliases()[CHAMPION] == "2"
     assert deploy("3", compared_with=["2"]).changed
 
 
@@ -217,7 +218,7 @@ def test_a_damaged_version_is_not_promoted_by_hand(three: DeploymentPaths) -> No
 
     with pytest.raises(StoreError, match="damaged"):
         promote_by_hand("2", ANA)
-    assert promote.read_aliases()[CHAMPION] == "1"
+    assert read_aliases()[CHAMPION] == "1"
 
 
 def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(

@@ -13,14 +13,14 @@ from support.registries import RECIPE, closed_port, damage
 from pipelines.config import DeploymentPaths
 from pipelines.errors import ChampionLostError, RegistryError
 from pipelines.recipes import recipe_id
-from pipelines.registry import audit, promote, retries
-from pipelines.registry.alias import connect
-from pipelines.registry.aliases import AuditReason
+from pipelines.registry import audit, retries
+from pipelines.registry.aliases import AuditReason, set_champion
 from pipelines.registry.champion import (
     champion_now,
     describe_champion,
     describe_champion_with_retries,
 )
+from pipelines.registry.lookup import connect, get_version
 from pipelines.registry.rollback import roll_back
 from pipelines.storage import write_json
 
@@ -44,7 +44,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_sound_champion_is_described(three: DeploymentPaths) -> None:
-    promote.set_champion("1")
+    set_champion("1")
     found = describe_champion(three, NAME)
     assert found.problem is None
     assert (found.champion.version, found.champion.recipe_id) == (
@@ -62,7 +62,7 @@ def test_a_registry_without_a_champion_has_none_and_no_problem(three: Deployment
 def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(
     three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promote.set_champion("1")
+    set_champion("1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
     found = describe_champion(three, NAME)
     assert found.champion is None
@@ -77,7 +77,7 @@ def test_mlflow_silent_is_a_problem_and_has_an_end(
 
 
 def test_a_damaged_champion_is_named_with_what_a_person_can_do(three: DeploymentPaths) -> None:
-    promote.set_champion("2")
+    set_champion("2")
     damage(three, "2")
     found = describe_champion(three, NAME)
     assert found.named.version == "2"
@@ -90,7 +90,7 @@ def test_a_champion_whose_golden_rows_fail_is_a_problem(
 ) -> None:
     from pipelines.fusion.linear import LinearModel
 
-    promote.set_champion("1")
+    set_champion("1")
     right = LinearModel.logit
     monkeypatch.setattr(LinearModel, "logit", lambda *a, **k: right(*a, **k) + 0.01)
     assert "golden rows differ" in describe_champion(three, NAME).problem
@@ -99,16 +99,16 @@ def test_a_champion_whose_golden_rows_fail_is_a_problem(
 def test_a_registry_that_lost_its_champion_is_not_one_that_never_had_any(
     three: DeploymentPaths,
 ) -> None:
-    promote.set_champion("1")
+    set_champion("1")
     connect().delete_registered_model_alias(NAME, "champion")
     assert "by the audit version 1 serves" in describe_champion(three, NAME).problem
 
 
 def test_what_a_person_took_out_is_listed(three: DeploymentPaths) -> None:
     for version in ("1", "2"):
-        promote.set_champion(version)
+        set_champion(version)
     roll_back(AuditReason("Ana", "false alarms"))
-    assert describe_champion(three, NAME).rolled_back == (promote.get_version("2").bundle_id,)
+    assert describe_champion(three, NAME).rolled_back == (get_version("2").bundle_id,)
 
 
 def test_a_registry_that_goes_away_between_two_questions_is_an_error_and_not_an_empty_place(

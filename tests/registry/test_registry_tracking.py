@@ -12,8 +12,10 @@ import pytest
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import RegistryError
-from pipelines.registry import promote, tracking
-from pipelines.registry.alias import connect
+from pipelines.registry import tracking
+from pipelines.registry.aliases import read_aliases, set_champion
+from pipelines.registry.lookup import connect
+from pipelines.registry.register import register_bundle, registry_state
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,21 +44,21 @@ def test_a_run_keeps_what_it_is_told(paths: DeploymentPaths) -> None:
 
 def test_preparing_twice_changes_nothing(nowhere: DeploymentPaths) -> None:
     tracking.prepare()
-    state = promote.registry_state()
+    state = registry_state()
 
     tracking.prepare()
 
-    assert promote.registry_state() == state == {"versions": [], "aliases": promote.read_aliases()}
+    assert registry_state() == state == {"versions": [], "aliases": read_aliases()}
 
 
 def test_a_held_lock_is_named(
     paths: DeploymentPaths, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = promote.register_bundle(make_bundle(), "weekly")
+    version = register_bundle(make_bundle(), "weekly")
     monkeypatch.setattr(tracking, "_LOCK_TIMEOUT_S", 0.1)
 
     with tracking.registry_lock(paths), pytest.raises(RegistryError, match=r"registry\.lock"):
-        promote.set_champion(version)
+        set_champion(version)
 
 
 def test_a_registry_that_is_no_database_is_named(nowhere: DeploymentPaths) -> None:

@@ -17,9 +17,10 @@ from pipelines.config import DeploymentPaths
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.fusion.bundle import bundle_id, load_verified_bundle
 from pipelines.recipes import recipe_id
-from pipelines.registry import promote
-from pipelines.registry.alias import MODEL_NAME
+from pipelines.registry.aliases import set_champion
 from pipelines.registry.champion import describe_champion
+from pipelines.registry.lookup import MODEL_NAME
+from pipelines.registry.register import register_bundle
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import (
     ChampionOutput,
@@ -48,9 +49,9 @@ def _rows(horizon: int, beyond: float) -> pd.DataFrame:
 
 
 @pytest.fixture
-def run(three: DeploymentPaths) -> Run:
+def run(three: DeploymentPaths, refits_trained_once: None) -> Run:
     """A run that is evaluated and not judged; one week ahead its linear head says 0.2 too much."""
-    promote.set_champion("1")
+    set_champion("1")
     steps.start(RUN, {"profile": "sample", "horizons": [1, 4]})
     run = open_run(RUN)
     rows = write_predictions(pd.concat([_rows(1, 0.2), _rows(4, 0.0)]), run.folder / "p.parquet")
@@ -89,14 +90,14 @@ def test_the_judged_bundle_lacks_the_horizon_and_the_record_names_it(run: Run) -
 def _serve(run: Run) -> GateOutput:
     """Register what the gate judged, let it serve, and note who serves now."""
     made = steps.gate(RUN)
-    version = promote.register_bundle(folder_of_decision(run, made) / "bundle", RUN)
+    version = register_bundle(folder_of_decision(run, made) / "bundle", RUN)
     leave(run, RegisterOutput, version=version)
     assert steps.deploy(RUN).deployed
     run.finish(describe_champion(run.paths, MODEL_NAME))
     return made
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
+def test_a_run_made_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
     made = _serve(run)
     serves = run.output(ChampionOutput).champion
     assert serves is not None and serves.horizons_weeks == (4,)

@@ -20,7 +20,8 @@ from support.registries import moved_registry
 
 from pipelines.config import DeploymentPaths
 from pipelines.fusion.bundle import Bundle, write_bundle
-from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.registry.aliases import set_champion
+from pipelines.registry.register import register_bundle
 from serving.app import create_app
 from serving.settings import Settings
 

@@ -12,9 +12,9 @@ from support.registries import closed_port
 
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, write_bundle
-from pipelines.registry.alias import MODEL_NAME, connect
-from pipelines.registry.aliases import restore_champion
-from pipelines.registry.promote import get_version, register_bundle, set_champion
+from pipelines.registry.aliases import restore_champion, set_champion
+from pipelines.registry.lookup import MODEL_NAME, connect, get_version
+from pipelines.registry.register import register_bundle
 from pipelines.storage import read_json, sha256_file, write_json
 from serving.app import create_app
 from serving.settings import Settings, load_settings

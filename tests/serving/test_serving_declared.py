@@ -18,7 +18,7 @@ from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.linear import fit_linear
 from pipelines.inference.forecast import publish_forecast
-from pipelines.registry.alias import lookup
+from pipelines.registry.lookup import lookup
 
 
 @pytest.fixture(scope="module")

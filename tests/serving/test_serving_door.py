@@ -116,13 +116,13 @@ def test_connections_that_were_answered_and_ask_nothing_make_room(
 
 
 @pytest.mark.parametrize(
-    "said", [b"", LIVE, b"\r\n"], ids=["nothing", "half a head", "an empty line"]
+    "sent", [b"", LIVE, b"\r\n"], ids=["nothing", "half a head", "an empty line"]
 )
 def test_a_connection_that_does_not_finish_its_head_is_closed(
-    hasty: tuple[Address, uvicorn.Server], said: bytes
+    hasty: tuple[Address, uvicorn.Server], sent: bytes
 ) -> None:
     with connect(hasty[0]) as wire:
-        wire.sendall(said)
+        wire.sendall(sent)
         assert heard(wire) == b""
 
 

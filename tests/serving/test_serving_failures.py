@@ -62,8 +62,8 @@ def running(app: FastAPI) -> Iterator[tuple[str, int]]:
 
 
 def problem(answer: bytes, status: int, slug: str) -> dict[str, Any]:
-    said, _, body = answer.partition(b"\r\n\r\n")
-    lines = said.decode().split("\r\n")
+    top, _, body = answer.partition(b"\r\n\r\n")
+    lines = top.decode().split("\r\n")
     headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:])}
     found: dict[str, Any] = json.loads(body)
     assert lines[0].startswith(f"HTTP/1.1 {status}"), answer

@@ -27,8 +27,9 @@ from pipelines.inference.prediction_log import read_predictions
 from pipelines.lineage import trace
 from pipelines.models.baselines import Climatology
 from pipelines.place_config import CodesConfig, PlaceConfig
-from pipelines.registry.alias import lookup
-from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.registry.aliases import set_champion
+from pipelines.registry.lookup import lookup
+from pipelines.registry.register import register_bundle
 from pipelines.run.success import record_success
 from pipelines.run.withdrawn import withdraw
 from pipelines.storage import write_json

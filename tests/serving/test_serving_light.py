@@ -41,13 +41,13 @@ with TestClient(create_app()) as client:
     def ask(key):
         return client.post("/predictions", json={"rows": [row]}, headers={"Authorization": "Bearer " + key})
     good, model = ask("key").json(), client.get("/model").json()
-    said = {
+    report = {
         "ready": client.get("/health/ready").status_code,
         "bundle_ids": [model.get("bundle_id"), *[p["bundle_id"] for p in good["predictions"]]],
         "wrong_key": ask("wrong").status_code,
         "strangers": sorted(n for n in set(sys.modules) - before if not there(getattr(sys.modules[n], "__file__", None))),
     }
-print(json.dumps(said))
+print(json.dumps(report))
 """
 
 
@@ -101,7 +101,7 @@ def test_it_predicts_with_the_serving_extra_alone(
     )
 
     assert done.returncode == 0, done.stderr[-2000:]
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert (said["ready"], said["wrong_key"], said["strangers"]) == (200, 401, [])
-    serving, predicted = said["bundle_ids"]
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["ready"], report["wrong_key"], report["strangers"]) == (200, 401, [])
+    serving, predicted = report["bundle_ids"]
     assert serving and serving == predicted

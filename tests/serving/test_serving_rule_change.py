@@ -14,8 +14,8 @@ from pipelines.contracts import SUPERSEDED
 from pipelines.fusion.bundle import Bundle
 from pipelines.inference.forecast import publish_forecast
 from pipelines.registry.adopt import adopt_rule
-from pipelines.registry.alias import lookup
 from pipelines.registry.aliases import AuditReason
+from pipelines.registry.lookup import lookup
 from pipelines.registry.rollback import promote_by_hand
 from serving.app import create_app
 from serving.settings import Settings

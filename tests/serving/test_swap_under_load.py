@@ -30,9 +30,10 @@ from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.predict import predict_rows, predict_vectors
 from pipelines.inference.prediction_log import logged_days, read_day
 from pipelines.inference.vectors import VectorInput
-from pipelines.registry.alias import fetch_bundle, get_version
+from pipelines.registry.aliases import read_aliases, set_champion
 from pipelines.registry.deploy import SERVING, deploy
-from pipelines.registry.promote import read_aliases, register_bundle, set_champion
+from pipelines.registry.lookup import fetch_bundle, get_version
+from pipelines.registry.register import register_bundle
 from pipelines.storage import read_json, sha256_file, write_json
 
 KEY = "a-key-for-tests"
@@ -289,9 +290,9 @@ def test_a_request_that_is_under_way_when_the_endpoint_is_ended_is_answered_and_
         answered = wire.makefile("rb").read()  # to the end of the connection
         running.process.wait(timeout=20)
 
-    said = json.loads(answered.partition(b"\r\n\r\n")[2])
+    reply = json.loads(answered.partition(b"\r\n\r\n")[2])
     assert answered.startswith(b"HTTP/1.1 200")
     (day,) = logged_days(deployment.paths)
     (line,) = read_day(deployment.paths, day)
-    assert line.trace_id == said["trace_id"]
-    assert len(line.predictions) == len(said["predictions"]) == 100
+    assert line.trace_id == reply["trace_id"]
+    assert len(line.predictions) == len(reply["predictions"]) == 100

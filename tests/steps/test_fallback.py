@@ -23,7 +23,7 @@ from pipelines.cli import app
 from pipelines.contracts import CURRENT, UNFINISHED, WITHOUT
 from pipelines.errors import StoreError
 from pipelines.registry import retries
-from pipelines.registry.alias import connect
+from pipelines.registry.lookup import connect
 from pipelines.run import open_run
 from pipelines.run.events import read_events
 from pipelines.run.outputs import FallbackOutput, FeaturesOutput, IngestOutput

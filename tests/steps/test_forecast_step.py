@@ -15,8 +15,9 @@ from pipelines import steps
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN
-from pipelines.registry.alias import fetch_bundle
-from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.registry.aliases import set_champion
+from pipelines.registry.lookup import fetch_bundle
+from pipelines.registry.register import register_bundle
 from pipelines.run.withdrawn import withdraw
 from pipelines.steps.history import history
 from pipelines.storage import manifest_of, read_json, sha256_file, write_json

@@ -218,7 +218,7 @@ def test_a_store_that_is_away_stands_in_no_steps_way_and_gets_the_lines_later(
     store.rename(tmp_path / "away")
     store.write_text("no folder")
     outcome.begin(first, RUN, "ingest")
-    assert "other machines do not hear yet that step-started" in caplog.text
+    assert "other machines are not informed yet that step-started" in caplog.text
     assert history(first, RUN).part("start").summary, "what this machine wrote itself is told"
     store.unlink()
     (tmp_path / "away").rename(store)

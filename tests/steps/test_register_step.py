@@ -16,10 +16,9 @@ from support.outputs import candidate, leave
 from pipelines import steps
 from pipelines.config import DeploymentPaths
 from pipelines.fusion.bundle import bundle_id, load_bundle, write_bundle
-from pipelines.registry import promote
-from pipelines.registry.alias import MODEL_NAME, connect, get_version
-from pipelines.registry.aliases import AuditReason
+from pipelines.registry.aliases import AuditReason, read_aliases
 from pipelines.registry.audit import newest
+from pipelines.registry.lookup import MODEL_NAME, connect, get_version
 from pipelines.registry.rollback import promote_by_hand
 from pipelines.run import Run, open_run, start_run
 from pipelines.run.outputs import (
@@ -124,13 +123,13 @@ def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_th
     done = steps.register("first")
     assert (done.version, done.waiting_version) == (None, "2")
     assert not steps.deploy("first").deployed
-    assert promote.read_aliases(paths)["champion"] == "1"
+    assert read_aliases(paths)["champion"] == "1"
 
     assert (
         promote_by_hand(identity, AuditReason("Ana", "the counts are right"), paths=paths).version
         == "2"
     )
-    assert promote.read_aliases(paths)["champion"] == "2"
+    assert read_aliases(paths)["champion"] == "2"
     last = newest(paths, MODEL_NAME)
     assert last is not None
     assert (last["by"], last["reason"], last["bundle_id"]) == (

@@ -16,6 +16,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accepted_file
 from pipelines.data.samples import _keep
 from pipelines.storage import new_folder, sync_folder, write_atomic, write_json
+from pipelines.storage.resumable import move_into_place
 from pipelines.versioning import publish
 
 Asked = list[tuple[str, str]]
@@ -57,6 +58,15 @@ def test_a_files_bytes_go_before_its_name_and_its_name_before_the_caller(
 ) -> None:
     write_atomic(tmp_path / "file", b"x")
     assert asked == [("fsync", "<temp>"), ("rename", "file"), ("fsync", ".")]
+
+
+def test_what_was_brought_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, asked: Asked
+) -> None:
+    (tmp_path / "part").write_text("x")
+    move_into_place(tmp_path / "part", tmp_path / "file", 0o444)
+    assert asked == [("fsync", "part"), ("rename", "file"), ("fsync", ".")]
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o444
 
 
 def test_folders_that_had_to_be_made_are_synced_in_theirs(tmp_path: Path, asked: Asked) -> None:

@@ -13,8 +13,9 @@ from support.s3 import Bucket
 
 from pipelines.errors import StoreError
 from pipelines.storage import folder_id, manifest_of, materialise, publish, write_atomic
+from pipelines.storage.objects import object_key
 from pipelines.storage.remote import Remote, remote
-from pipelines.storage.transfer import describe, object_key
+from pipelines.storage.transfer import describe
 
 NAMES = st.from_regex(r"[a-z0-9 ñ_+:-]{1,8}(/[a-z0-9.]{0,3}[a-z]){0,2}", fullmatch=True)
 FOLDERS = st.dictionaries(NAMES, st.binary(max_size=40), max_size=6).filter(

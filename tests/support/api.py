@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from pipelines.registry.alias import Registered
+from pipelines.registry.lookup import Registered
 from serving.app import create_app
 from serving.champion import Champion
 from serving.settings import Settings

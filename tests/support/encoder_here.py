@@ -25,7 +25,7 @@ def encode_here(patch: pytest.MonkeyPatch) -> None:
 
 
 def _answered(work: ShardWork, work_file: Path, paths: DeploymentPaths) -> dict[str, Any]:
-    said = io.StringIO()
-    with redirect_stdout(said):
+    output = io.StringIO()
+    with redirect_stdout(output):
         code = child.main(str(work_file), str(paths.home), str(os.getppid()))
-    return run._result(code, said.getvalue(), work, work_file)
+    return run._result(code, output.getvalue(), work, work_file)

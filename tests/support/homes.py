@@ -25,7 +25,7 @@ from pipelines.errors import DenguardError
 from pipelines.storage import manifest_of, read_json
 from support.drops import table_drop
 
-_ROAD = ("run", "--profile", "ci", "--horizon", "4", "--run-id")
+_CYCLE = ("run", "--profile", "ci", "--horizon", "4", "--run-id")
 REVISED_UNIT, REVISED_WEEK = "5001", "2018/w45"
 
 
@@ -50,12 +50,12 @@ class Home:
 
     def denguard(self, *arguments: str) -> tuple[int, str]:
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=600)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=600)
+        return process.returncode, output
 
     def tried_here(self, *arguments: str) -> tuple[int, str]:
         """As `denguard`, in this process: it has loaded what a new one would spend ten seconds on.
-        For walks that need no process of their own."""
+        For runs that need no process of their own."""
         with mock.patch.dict(os.environ, DENGUARD_HOME=str(self.path)):
             os.environ.pop("MLFLOW_TRACKING_URI", None)
             done = CliRunner().invoke(app, list(arguments))
@@ -65,17 +65,17 @@ class Home:
 
     def denguard_here(self, *arguments: str) -> str:
         """A command that must succeed, in this process."""
-        code, said = self.tried_here(*arguments)
-        assert code == 0, said[-3000:]
-        return said
+        code, output = self.tried_here(*arguments)
+        assert code == 0, output[-3000:]
+        return output
 
-    def road(self, run_id: str) -> None:
-        code, said = self.denguard(*_ROAD, run_id)
-        assert code == 0, said[-3000:]
+    def run_cycle(self, run_id: str) -> None:
+        code, output = self.denguard(*_CYCLE, run_id)
+        assert code == 0, output[-3000:]
 
-    def road_here(self, run_id: str) -> None:
-        """The same road in this process."""
-        self.denguard_here(*_ROAD, run_id)
+    def run_cycle_here(self, run_id: str) -> None:
+        """The same run in this process."""
+        self.denguard_here(*_CYCLE, run_id)
 
     def output(self, run_id: str, step: str) -> dict[str, Any]:
         return read_json(self.path / "artifacts" / "runs" / run_id / f"{step}.json")
@@ -88,7 +88,7 @@ class Home:
     def champion_bundle(self) -> dict[str, str]:
         """File -> hash of the bundle that the registry's champion names."""
         from pipelines.config import DeploymentPaths
-        from pipelines.registry.alias import fetch_bundle, lookup
+        from pipelines.registry.lookup import fetch_bundle, lookup
 
         paths = DeploymentPaths(home=self.path)
         champion = lookup("champion", paths)

@@ -107,13 +107,13 @@ def _keep_causes(paths: DeploymentPaths) -> None:
 def _answer(paths: DeploymentPaths) -> object:
     ids = [cause.cause_id for cause in _judged().causes]
     assert len(ids) == 1
-    return [said.verdict for said in answer_causes(paths, ids, "confirmed", "Ana", "asked")]
+    return [answer.verdict for answer in answer_causes(paths, ids, "confirmed", "Ana", "asked")]
 
 
 def _answer_one_unit(paths: DeploymentPaths) -> object:
     ids = [cause.cause_id for cause in _judged().causes]
-    said = answer_causes(paths, ids, "rejected", "Ben", "asked again", [ZEROED])
-    return [dict(one.units) for one in said]
+    answers = answer_causes(paths, ids, "rejected", "Ben", "asked again", [ZEROED])
+    return [dict(one.units) for one in answers]
 
 
 def _held_and_answered(paths: DeploymentPaths) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.prompts import load_template
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES

@@ -73,7 +73,7 @@ LEFT_OUT = {"backtests", "cache", "data_docs", "locks", "site", "tmp", "weights"
 
 
 def make_home(archive: Path) -> None:
-    """Walk one weekly cycle in HOME and pack it."""
+    """Run one weekly cycle in HOME and pack it."""
     (HOME / "tmp").mkdir(parents=True)
     (HOME / "profile.yaml").write_text(PROFILE, encoding="utf-8")
     cut_table(HOME / "tmp" / "metadata.csv")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.data.prompts import load_template
-from pipelines.data.thresholds import Thresholds
+from pipelines.data.threshold_lookup import Thresholds
 from pipelines.fusion.bundle import Bundle, write_bundle
 from pipelines.fusion.calibration import Platt
 from pipelines.fusion.horizon import Calibration, HorizonModel

@@ -63,13 +63,13 @@ def csv(
 
 
 def onboarded(
-    *paths: Path, ask: Ask = take_proposal, heard: Heard | None = None, **said: Any
+    *paths: Path, ask: Ask = take_proposal, heard: Heard | None = None, **answers: Any
 ) -> Onboarded:
     """Files onboarded with these flags; whatever else is asked gets its proposal."""
-    return onboard(paths, Answers(**{"received": RECEIVED, **said}), ask, heard or Heard())
+    return onboard(paths, Answers(**{"received": RECEIVED, **answers}), ask, heard or Heard())
 
 
-def said(made: Onboarded, topic: str) -> str:
+def note_of(made: Onboarded, topic: str) -> str:
     """What was found about a topic."""
     return "\n".join(made.findings.topics.get(topic, []))
 

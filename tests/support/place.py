@@ -209,7 +209,8 @@ def _raw(
     )
     if others is not None:
         long = pd.concat([long, others], ignore_index=True)
-    value = [None if np.isnan(n) else f"{n:g}" for n in long["number"]]
+    written = {n: f"{n:g}" for n in long["number"].unique() if not np.isnan(n)}
+    value = list(map(written.get, long["number"]))  # few numbers in many cells; NaN is None
     rows = long["unit_id"].map(row)
     cells = long.assign(file=file, row=rows, column="cases", value=value, unit_row=rows)
     return RawDrop(drop, units, cells, (), {file: len(units)})

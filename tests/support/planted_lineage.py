@@ -18,7 +18,8 @@ from pipelines.fusion.bundle import bundle_id, write_bundle
 from pipelines.inference.forecast import publish_forecast
 from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, PredictionLog
 from pipelines.place_config import CodesConfig, PlaceConfig
-from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.registry.aliases import set_champion
+from pipelines.registry.register import register_bundle
 from pipelines.run import Run, start_run
 from pipelines.run.outputs import (
     FeaturesOutput,
@@ -53,7 +54,7 @@ class Store:
 
 
 class Planter:
-    """Walks a run without computing: every record and folder a real run leaves, in miniature."""
+    """Makes a run without computing: every record and folder a real run leaves, in miniature."""
 
     def __init__(self, paths: DeploymentPaths) -> None:
         self.paths = paths

@@ -65,8 +65,8 @@ class Pool:
         surprise = 0.08 * _slow(self.rng, weeks)  # what no recipe knows of a week
         wave = np.sin(np.arange(weeks)[:, None] / 8.3 + self.rng.uniform(0, 6.3, size=UNITS))
         self.truth = np.where(wave > 0.2, 0.88, 0.12)  # most weeks of a unit are plain
-        told = np.clip(self.truth + surprise[:, None], 0.0, 1.0)
-        self.label = (self.rng.random((weeks, UNITS)) < told).astype(float)
+        probability = np.clip(self.truth + surprise[:, None], 0.0, 1.0)
+        self.label = (self.rng.random((weeks, UNITS)) < probability).astype(float)
 
     def recipe(self, excess: float) -> Array:
         """(W, U) probabilities whose expected Brier score is the truth's plus `excess`."""

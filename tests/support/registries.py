@@ -13,8 +13,8 @@ import pytest
 from pipelines.config import DeploymentPaths
 from pipelines.fusion.bundle import write_bundle
 from pipelines.recipes import recipe_id
-from pipelines.registry import promote
-from pipelines.registry.promote import register_bundle
+from pipelines.registry.lookup import get_version
+from pipelines.registry.register import register_bundle
 from support.linear_bundle import linear_bundle
 
 RECIPE = {"head": "linear", "labels": {"rule_id": "median_2016_2017"}}  # as little as one can say
@@ -31,7 +31,7 @@ def closed_port() -> int:
 
 def damage(paths: DeploymentPaths, version: str) -> None:
     """Break a registered bundle, as a bad disk would, and whatever was fetched of it."""
-    stored = paths.artifacts / "mlflow" / "artifacts" / promote.get_version(version).run_id
+    stored = paths.artifacts / "mlflow" / "artifacts" / get_version(version).run_id
     weights = min(stored.rglob("linear.safetensors"))
     weights.write_bytes(b"damaged")
     shutil.rmtree(paths.artifacts / "bundles", ignore_errors=True)

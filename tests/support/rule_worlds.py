@@ -1,4 +1,4 @@
-"""Small tables and a small road: counts that a test knows, and what the pipeline makes of them."""
+"""Small tables and a small place: counts that a test knows, and what the pipeline makes of them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def profile_of(rule: Mapping[str, Any], **changes: Any) -> Profile:
 
 
 @dataclass(frozen=True)
-class Walked:
+class Prepared:
     """Dataset and features of six small units, and one whose cases ended, by an endemic channel."""
 
     paths: DeploymentPaths
@@ -83,7 +83,7 @@ class Walked:
     features: Path
 
 
-def walk(rule: dict[str, Any], home: Path) -> Walked:
+def prepare(rule: dict[str, Any], home: Path) -> Prepared:
     paths, profile = DeploymentPaths(home=home), profile_of(rule)
     sizes = (0.4, 2.0, 4.0, 6.0, 9.0, 15.0)
     series = {f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)}
@@ -91,4 +91,4 @@ def walk(rule: dict[str, Any], home: Path) -> Walked:
     series["gone"] = lambda week: before(week) if week < ended else 0.0
     tables = tables_of(series)
     dataset = build_dataset(tables, profile, None, [], paths.artifacts / "datasets")
-    return Walked(paths, profile, tables, dataset, build_features(dataset, profile, paths))
+    return Prepared(paths, profile, tables, dataset, build_features(dataset, profile, paths))

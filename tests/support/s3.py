@@ -11,8 +11,12 @@ boto3, DVC and MLflow at the server:
             ...
         with s3.server.down():                       # connections end without an answer
             ...
+        with s3.server.holding_reads():              # objects are asked for and not yet answered
+            ...
+        s3.server.cut_reads(1000, 0)                 # of the next two answers so many bytes come
         assert s3.keys("datasets/") == [...]
         s3.server.requests()                         # ["PUT /bucket/key", ...] since it started
+        s3.ranges()                                  # [("key", first byte, last byte), ...]
 
 Processes that a test starts inherit the variables (`{**os.environ, ...}`); `s3.env` holds them too.
 For a fixture that outlives a test, call `s3_server.new_bucket(name)` and pass its `env` on.
@@ -26,6 +30,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -56,8 +62,8 @@ class Server:
         return bucket
 
     @contextmanager
-    def _mode(self, mode: str) -> Iterator[None]:
-        switch = self.folder / "mode"
+    def _mode(self, mode: str, switch_name: str = "mode") -> Iterator[None]:
+        switch = self.folder / switch_name
         switch.write_text(mode, encoding="utf-8")
         try:
             yield
@@ -76,14 +82,23 @@ class Server:
         """Every connection ends without an answer."""
         return self._mode("down")
 
+    def holding_reads(self) -> Any:
+        """Whoever asks for a range of an object waits; all else is answered."""
+        return self._mode("", "hold")
+
+    def cut_reads(self, *sizes: int) -> None:
+        """Of the next answers to a range, one each, only so many bytes come before the line
+        breaks."""
+        (self.folder / "cuts").write_text("\n".join(map(str, sizes)), encoding="utf-8")
+
     def refuse_writes_from(self, key_part: str) -> None:
         """From the first write of a key with this part on, refuse every write, until `allow`."""
         (self.folder / "trap").write_text(key_part, encoding="utf-8")
 
     def allow(self) -> None:
         """All is well again."""
-        (self.folder / "trap").unlink(missing_ok=True)
-        (self.folder / "mode").unlink(missing_ok=True)
+        for switch in ("trap", "mode", "cuts"):
+            (self.folder / switch).unlink(missing_ok=True)
 
     def requests(self) -> list[str]:
         """Every request so far, as `METHOD /bucket/key`."""
@@ -137,6 +152,15 @@ class Bucket:
         body: bytes = self.client().get_object(Bucket=self.name, Key=key)["Body"].read()
         return body
 
+    def ranges(self) -> list[tuple[str, int, int]]:
+        """(key, first byte, last byte) of every range that was asked for, in order."""
+        asked = map(str.split, _text(self.server.folder / "ranges").splitlines())
+        return [
+            (path.removeprefix(f"/{self.name}/"), *map(int, span.split("-")))  # type: ignore[misc]
+            for path, span in asked
+            if path.startswith(f"/{self.name}/")
+        ]
+
     def write(self, key: str, data: bytes) -> None:
         self.client().put_object(Bucket=self.name, Key=key, Body=data)
 
@@ -177,7 +201,7 @@ class _Moody:
     """WSGI in front of moto: writes the log, and refuses what the switches say."""
 
     def __init__(self, inner: Any, folder: Path) -> None:
-        self.inner, self.folder = inner, folder
+        self.inner, self.folder, self._lock = inner, folder, threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -189,14 +213,34 @@ class _Moody:
         environ["wsgi.input"] = io.BytesIO(body)  # unread, it would be taken for the next request
         if mode in _ANSWERS and method in _WRITES:
             return _refuse(start_response, *_ANSWERS[mode])
-        answer: Iterable[bytes] = self.inner(environ, start_response)
-        return answer
+        if not (span := environ.get("HTTP_RANGE", "").removeprefix("bytes=")):
+            answer: Iterable[bytes] = self.inner(environ, start_response)
+            return answer
+        with self._lock:
+            with (self.folder / "ranges").open("a", encoding="utf-8") as log:
+                log.write(f"{path} {span}\n")
+            cut, *later = _text(self.folder / "cuts").split() or [""]
+            (self.folder / "cuts").write_text("\n".join(later), encoding="utf-8")
+        while (self.folder / "hold").exists():
+            time.sleep(0.02)
+        if not cut:
+            return self.inner(environ, start_response)
+        return [b"".join(self.inner(environ, _closing(start_response)))[: int(cut)]]
 
     def _spring(self, method: str, path: str) -> None:
         trap = _text(self.folder / "trap")
         if trap and method in _WRITES and trap in path:
             (self.folder / "mode").write_text("refuse", encoding="utf-8")
             (self.folder / "trap").unlink(missing_ok=True)
+
+
+def _closing(start_response: Any) -> Any:
+    """So that what is missing of an answer is not waited for."""
+
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        return start_response(status, [*headers, ("Connection", "close")], *more)
+
+    return start
 
 
 def _text(path: Path) -> str:

@@ -1,8 +1,8 @@
-"""A tabular pipeline of 45 municipalities without encoders: the shortest real road there is.
+"""A tabular pipeline of 45 municipalities without encoders: the shortest real cycle there is.
 
 The `ci` profile with the linear head alone, an empty text window and no scenes, on 45 rows of the
-Colombian table. Tests of steps, registry, forecast and report that need a run walk this one: it is
-walked once for all processes of a test session, and each test that changes something gets a copy.
+Colombian table. Tests of steps, registry, forecast and report that need a run use this one: it is
+made once for all processes of a test session, and each test that changes something gets a copy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ UNITS = 45
 CODE = "Municipality code"
 ALWAYS = ("5001", "5360", "8001", "23001", "41001", "50001", "54001", "68001", "73001", "76001")
 INFO = DropInfo(received_date=date(2018, 12, 4), scene_period="month", source_note="test")
-FIRST = "first"  # the run that was walked
+FIRST = "first"  # the finished run
 
 
 def tabular_profile(file: Path, **changes: Any) -> Path:
@@ -71,8 +71,8 @@ def tabular_drop(drops: Path, work: Path) -> Path:
     return table_drop(cut_table(work / "metadata.csv"), None, drops, INFO, until="2018-w48")
 
 
-def walk_tabular(home: Home, run_id: str, *arguments: str) -> None:
-    """Walk one run of the profile, by the command, in this process."""
+def run_tabular(home: Home, run_id: str, *arguments: str) -> None:
+    """Make one run of the profile, by the command, in this process."""
     profile = str(home.path / "tabular.yaml")
     home.denguard_here(
         "run", "--profile", profile, "--horizon", "4", "--run-id", run_id, *arguments
@@ -87,20 +87,20 @@ def tabular(tmp_path_factory: pytest.TempPathFactory) -> Home:
         base = base.parent
     home = Home(base / "tabular")
     with FileLock(base / "tabular.lock"):
-        if not (base / "tabular.walked").exists():
+        if not (base / "tabular.finished").exists():
             shutil.rmtree(home.path, ignore_errors=True)
             (home.path / "data").mkdir(parents=True)
             tabular_profile(home.path / "tabular.yaml")
             tabular_drop(home.path / "data" / "drops", tmp_path_factory.mktemp("table"))
-            walk_tabular(home, FIRST)
-            (base / "tabular.walked").touch()
+            run_tabular(home, FIRST)
+            (base / "tabular.finished").touch()
     return home
 
 
 @pytest.fixture
-def unwalked_tabular(tabular: Home, tmp_path: Path) -> Home:
+def fresh_tabular(tabular: Home, tmp_path: Path) -> Home:
     """A deployment of a test's own that holds the drop and was never run."""
-    home = Home(tmp_path / "unwalked")
+    home = Home(tmp_path / "fresh")
     shutil.copytree(tabular.path / "data", home.path / "data")
     shutil.copy(tabular.path / "tabular.yaml", home.path)
     return home
@@ -127,8 +127,8 @@ def copied_tabular(
 Cells = dict[str, str]  # municipality code as delivered -> its newest count
 
 
-def next_week(home: Home, told: Cells) -> None:
-    """The drop of 2018-12-11, whose w49 says what `told` says."""
+def next_week(home: Home, newest: Cells) -> None:
+    """The drop of 2018-12-11, whose w49 has the counts of `newest`."""
     with package_table().open(encoding="utf-8", newline="") as handle:
         header, *rows = csv.reader(handle)
     before = home.path / "data" / "drops" / "2018-12-04" / "metadata.csv"
@@ -137,7 +137,7 @@ def next_week(home: Home, told: Cells) -> None:
     code, week = header.index("Municipality code"), header.index("2018/w49")
     kept = [row for row in rows if row[code] in own]
     for row in kept:
-        row[week] = told.get(row[code], row[week])
+        row[week] = newest.get(row[code], row[week])
     table = home.path / "week.csv"
     with table.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows([header, *kept])

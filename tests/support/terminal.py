@@ -21,12 +21,12 @@ def at_a_terminal(*command: str, columns: int = 60) -> str:
         stderr=theirs,
     )
     os.close(theirs)
-    said = b""
+    output = b""
     try:
         while chunk := os.read(ours, 65536):
-            said += chunk
+            output += chunk
     except OSError:  # how a terminal ends on Linux
         pass
     os.close(ours)
     done.wait(60)
-    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).replace("\r\n", "\n")
+    return re.sub(r"\x1b\[[0-9;]*m", "", output.decode()).replace("\r\n", "\n")

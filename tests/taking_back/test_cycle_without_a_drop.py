@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.drops import table_drop
 from support.homes import Home
-from support.tabular import FIRST, next_week, walk_tabular
+from support.tabular import FIRST, next_week, run_tabular
 
 from pipelines.config import DeploymentPaths
 from pipelines.data.drop_info import DropInfo
@@ -48,7 +48,7 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     paths = DeploymentPaths(home=home.path)
     folder = wrong_drop(home, tmp_path)
     before = manifest_of(folder)
-    walk_tabular(home, "wrong", "--force")
+    run_tabular(home, "wrong", "--force")
     assert (
         home.output("wrong", "snapshot")["dataset_version"]
         != home.output(FIRST, "snapshot")["dataset_version"]
@@ -71,7 +71,7 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
         assert code == 0 and f"drop {BAD} was withdrawn" in pulled, pulled
     assert home.denguard("trace", f"drop:{BAD}")[0] == 0
 
-    walk_tabular(home, "right", "--force")
+    run_tabular(home, "right", "--force")
 
     for step, key in {
         "ingest": "drops",
@@ -90,13 +90,13 @@ def test_where_the_wrong_drop_had_a_week_of_its_own_the_week_before_it_is_the_bu
     home = copied_tabular()
     paths = DeploymentPaths(home=home.path)
     next_week(home, {})
-    walk_tabular(home, "wrong")
+    run_tabular(home, "wrong")
     assert home.output("wrong", "gate")["decision"] == "promote"
     assert (last_success(paths) or pytest.fail("lost")).origin_week == "2018-w49"
     withdraw_drop(paths, "2018-12-11", "Ana", "the neighbour's figures", "tabular")
     withdraw_forecast(paths, "wrong", "Ana", "the neighbour's figures")
 
-    walk_tabular(home, "right")
+    run_tabular(home, "right")
 
     made = last_success(paths)
     assert made is not None and (made.run_id, made.origin_week) == ("right", "2018-w48")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -281,6 +282,22 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(planted: Planted, tmp_path:
     assert "goes on where it stopped" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("samples-*"))
+
+
+def test_a_disk_without_room_is_said_and_what_had_arrived_counts(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big, remote, to = bytes(30 << 20), home / "remote", tmp_path / "to"
+    monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(remote))
+    add_versions(deployment_paths(), [Draft("report", "big", {"a.bin": big}, "2018-w48", "run")])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=40 << 20))
+    with pytest.raises(VersioningError, match="report-big needs 30 MB more and the disk has 40"):
+        Client(str(remote)).pull("report", "latest", to)
+    assert list(to.iterdir()) == []
+    part = to / ".report-big.part" / "parts" / hashlib.md5(big).hexdigest()  # noqa: S324
+    part.parent.mkdir(parents=True)
+    part.write_bytes(big[: 20 << 20])
+    assert (Client(str(remote)).pull("report", "latest", to) / "a.bin").read_bytes() == big
 
 
 def test_csv_is_the_same_each_time_and_says_what_the_parquet_says(

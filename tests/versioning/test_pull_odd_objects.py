@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import StoreError, VersioningError
-from pipelines.storage import remote as room
+from pipelines.storage import remote
 from pipelines.versioning.entry import Version
 from pipelines.versioning.pull import pull_version
 from pipelines.versioning.source import Source, object_key
@@ -93,7 +93,7 @@ def test_an_object_under_no_hash_is_named_before_it_is_looked_for(
 
 def test_a_folder_in_an_objects_place_has_no_size(tmp_path: Path) -> None:
     (tmp_path / "object").mkdir()
-    assert room.Folder(str(tmp_path)).size("object") is None
+    assert remote.Folder(str(tmp_path)).size("object") is None
 
 
 def test_an_object_that_is_a_folder_is_missing(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_pipe_is_no_object_and_is_never_waited_for(tmp_path: Path) -> None:
     both_ends = os.open(tmp_path / "pipe", os.O_RDWR)  # so that even the unguarded read returns
     try:
         with pytest.raises(StoreError) as caught:
-            room.Folder(str(tmp_path)).part("pipe", 0, 2)
+            remote.Folder(str(tmp_path)).part("pipe", 0, 2)
     finally:
         os.close(both_ends)
     assert isinstance(caught.value.__cause__, FileNotFoundError)
@@ -122,6 +122,6 @@ def test_a_record_of_gigabytes_is_not_read_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "index.json").write_bytes(b"{" + b" " * 2000 + b"}")
-    monkeypatch.setattr(room, "MOST_READ_BYTES", 1000)
+    monkeypatch.setattr(remote, "MOST_READ_BYTES", 1000)
     with pytest.raises(StoreError, match="where a list or a record belongs"):
-        room.Folder(str(tmp_path)).read("index.json")
+        remote.Folder(str(tmp_path)).read("index.json")

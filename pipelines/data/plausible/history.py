@@ -55,10 +55,18 @@ class Seen:
     immature_weeks: int = 0
 
     def news(self, kind: str) -> pd.DataFrame:
-        """Known values of a kind that the drop brings, once each, no index; perhaps none."""
-        cells = self.others.get(kind, _NOTHING)
-        known = cells[cells["number"].notna()].drop_duplicates(_KEYS)
-        return known.reset_index(drop=True)
+        """Known values of a kind that the drop brings, once each, no index; perhaps none. The rules
+        share the frame: do not write into it."""
+        if kind not in self._news:
+            cells = self.others.get(kind, _NOTHING)
+            known = cells[cells["number"].notna()].drop_duplicates(_KEYS)
+            self._news[kind] = known.reset_index(drop=True)
+        return self._news[kind]
+
+    @cached_property
+    def _news(self) -> dict[str, pd.DataFrame]:
+        """What `news` found: a dozen rules ask for three kinds."""
+        return {}
 
     def known(self, kind: str) -> pd.DataFrame:
         """Accepted values of a kind; perhaps none."""

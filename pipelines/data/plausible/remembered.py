@@ -34,7 +34,7 @@ from pipelines.storage.parquet import frame_bytes, read_frame
 
 log = logging.getLogger(__name__)
 _FACTS, _CELLS = "found.json", "cells.parquet"
-_SAID = ("number", "withdrawn")  # of a cell, beside its keys
+_VALUES = ("number", "withdrawn")  # of a cell, beside its keys
 
 
 class Remembered:
@@ -87,7 +87,7 @@ class Remembered:
             write_in_use(self.folder, {*self.used, *more})
 
 
-def cell_hashes(parts: Sequence[pd.DataFrame], more: Sequence[str] = _SAID) -> list[str]:
+def cell_hashes(parts: Sequence[pd.DataFrame], more: Sequence[str] = _VALUES) -> list[str]:
     """Hash of which cells each part has and what they say, in their order.
 
     Args:

@@ -17,13 +17,13 @@ CELL_KEYS = ("unit_id", "kind", "clean", "when")  # raw.KEY_COLUMNS: which cell 
 class Outcome(StrEnum):
     """What happens until a person has answered."""
 
-    NOTE = "note"  # it counts, and is told
+    NOTE = "note"  # it counts, and is listed
     HOLD = "hold"  # the cells are set aside
     STOP = "stop"  # the drop is stopped
 
 
 class Direction(StrEnum):
-    """Which way the cells are doubted; a rise is never hidden, a gap is never filled in silence."""
+    """Which way the cells are doubted; a rise is never hidden, a gap is never filled."""
 
     MISSING = "missing"  # looks as if it had not been reported: unknown until answered
     HIGH = "high"  # looks too high: forecasts are published with it and without it

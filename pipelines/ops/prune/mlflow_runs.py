@@ -56,7 +56,7 @@ def of_mlflow(paths: DeploymentPaths, retained: Retained) -> list[Item]:
 
 def unneeded_runs(paths: DeploymentPaths, retained: Retained) -> list[Recorded]:
     """Runs of MLflow that nothing needs. Raises RegistryError if it does not answer."""
-    from pipelines.registry.alias import registry_errors
+    from pipelines.registry.lookup import registry_errors
 
     client = own_client(paths)
     if client is None:
@@ -75,7 +75,7 @@ def unneeded_runs(paths: DeploymentPaths, retained: Retained) -> list[Recorded]:
 
 def delete_run(client: MlflowClient, one: Recorded) -> None:
     """Delete it in the registry: its versions first, so that none is without its files."""
-    from pipelines.registry.alias import registry_errors
+    from pipelines.registry.lookup import registry_errors
 
     with registry_errors(f"MLflow run {one.run.info.run_id} could not be deleted"):
         for version in one.versions:
@@ -86,7 +86,7 @@ def delete_run(client: MlflowClient, one: Recorded) -> None:
 
 def own_client(paths: DeploymentPaths) -> MlflowClient | None:
     """A client of a database file below artifacts/; None for a server or where there is none."""
-    from pipelines.registry.alias import connect, sqlite_file
+    from pipelines.registry.lookup import connect, sqlite_file
 
     database = sqlite_file(paths.tracking_uri)
     if database is None or not database.is_file() or not database.is_relative_to(paths.artifacts):

@@ -1,4 +1,4 @@
-"""What would go, put together without touching anything."""
+"""What would be deleted, put together without touching anything."""
 
 from __future__ import annotations
 

@@ -13,15 +13,10 @@ from typing import Any
 
 from pipelines.config import DeploymentPaths
 from pipelines.storage import read_json, shared, write_json
+from pipelines.storage.objects import in_parallel, object_key
 from pipelines.storage.remote import Remote
 from pipelines.storage.sharing import RECORDS
-from pipelines.storage.transfer import (
-    MANIFESTS,
-    in_parallel,
-    manifest_key,
-    object_key,
-    read_manifest,
-)
+from pipelines.storage.transfer import MANIFESTS, manifest_key, read_manifest
 
 
 def begin(paths: DeploymentPaths, names: Iterable[str]) -> None:

@@ -34,7 +34,7 @@ class Record(BaseModel):
         except ValidationError as err:
             name, message = invalid_values(err)[0]
             raise StoreError(
-                f"a step's record makes no sense: {name}: {message}",
+                f"a step's record is not valid: {name}: {message}",
                 where=where,
                 fix="run the step again, or restore the file from a backup",
             ) from err
@@ -53,7 +53,7 @@ class StepOutput(Record):
 
     @classmethod
     def read(cls, folder: Path, *part: int) -> Self:
-        """As it lies in a run's folder. Raises StoreError if it is absent or makes no sense."""
+        """As it lies in a run's folder. Raises StoreError if it is absent or not valid."""
         path = folder / cls.file(*part)
         return cls.parse(read_json(path), str(path))
 

@@ -15,7 +15,7 @@ class RegisterOutput(StepOutput):
 
 
 class DeployOutput(StepOutput):
-    """Whether the version serves, and where the endpoint stands; the error if it does not."""
+    """Whether the version serves, and the state of the endpoint; the error if it does not."""
 
     step = "deploy"
     deployed: bool

@@ -15,7 +15,7 @@ from support.attacks.on_info import LAUGHS
 
 from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import ConfigError, DenguardError
-from pipelines.registry.alias import lookup
+from pipelines.registry.lookup import lookup
 from pipelines.run import parse_params, run_folder, start_run
 from serving.settings import load_settings
 

@@ -39,7 +39,7 @@ def test_an_attack_is_named_with_its_fix(siege: Siege, attack: Attack) -> None:
     ):
         assert any(r.startswith(f"{attack.code}:") for r in siege.left_out(attack))
     if attack.level is Level.CRITICAL:
-        assert siege.dates[attack.name] in siege.said
+        assert siege.dates[attack.name] in siege.stopped_by
 
 
 @pytest.mark.parametrize("attack", HARMLESS, ids=names(HARMLESS))
@@ -62,7 +62,7 @@ def test_nothing_that_stood_has_changed(attacks: str, request: pytest.FixtureReq
     """Neither by a run that stops nor by one that leaves out what is bad."""
     siege: Siege = request.getfixturevalue(attacks)
     assert siege.after == siege.before
-    assert (siege.said == "") is (attacks == "let_through")
+    assert (siege.stopped_by == "") is (attacks == "let_through")
     seen = {name.split("/")[0] for name in siege.before}
     assert {"accepted.json", "datasets", "versions", "forecasts", "mlflow", "drops"} <= seen
 
@@ -83,7 +83,7 @@ def test_a_good_drop_changes_what_no_attack_may(copied_tabular: Callable[[], Hom
 
 
 def test_the_run_stops_and_says_how_many(siege: Siege) -> None:
-    assert siege.said.startswith(
+    assert siege.stopped_by.startswith(
         f"{len([i for i in siege.issues if i.level is Level.CRITICAL])} critical"
     )
 

@@ -61,13 +61,13 @@ def good_drop(folder: Path, received: date) -> Path:
 
 @dataclass(frozen=True)
 class Siege:
-    """What the road made of all attacks."""
+    """What a run made of all attacks."""
 
     dates: dict[str, str]
     issues: tuple[Issue, ...]
     quarantine: pd.DataFrame
     revised: pd.DataFrame
-    said: str
+    stopped_by: str
     before: dict[str, str]
     after: dict[str, str]
 
@@ -81,25 +81,25 @@ class Siege:
 
 def lay_siege(served: Path, home: Path, attacks: list[Attack]) -> Siege:
     """In a copy of a deployment of which a champion serves, accept a good drop, bring every attack
-    and walk a run as far as it goes."""
+    and run the steps as far as they go."""
     paths = DeploymentPaths(home=home)
     shutil.copytree(served / "artifacts", paths.artifacts)
     first = good_drop(paths.drops / FIRST.isoformat(), FIRST)
     context = context_of(load_profile("ci"))
     tables = validate_all(paths.drops, context, None, None, home / "cache.json").tables
     tables.save(paths.artifacts / "datasets" / "d0" / "tables")
-    told = {
+    accepted = {
         "received_date": first.name,
         "sha256": drop_hash(read_drop(first), home / "cache.json"),
         "synthetic_scenes": False,
     }
-    accept(paths, "d0", "2018-w48", [told])
+    accept(paths, "d0", "2018-w48", [accepted])
     dates = {a.name: (FIRST + timedelta(days=n)).isoformat() for n, a in enumerate(attacks, 1)}
     for attack in attacks:
         day = dates[attack.name]
         attack.change(good_drop(paths.drops / day, date.fromisoformat(day)))
     before = state_of(paths)
-    said = _walk()
+    stopped_by = _run()
     out = paths.artifacts / "runs" / RUN / "validation"
     issues = [
         Issue(**{**i, "level": Level(i["level"])})
@@ -111,13 +111,13 @@ def lay_siege(served: Path, home: Path, attacks: list[Attack]) -> Siege:
         tuple(issues),
         quarantine,
         pd.read_csv(out / "revised.csv"),
-        said,
+        stopped_by,
         before,
         state_of(paths),
     )
 
 
-def _walk() -> str:
+def _run() -> str:
     """Why the run stopped; empty where it did not."""
     steps.start(RUN, {"profile": "ci", "horizons": [4]})
     steps.ingest(RUN)

@@ -44,7 +44,7 @@ class Honest:
         return Reading(
             units[list(UNIT_COLUMNS)],
             cells,
-            issues=self.said(file, cells, len(records)),
+            issues=self.issues_of(file, cells, len(records)),
             n_received=len(records),
         )
 
@@ -89,7 +89,7 @@ class Honest:
     def once(self, cells):
         return cells.drop_duplicates(["unit_id", "when"]).reset_index(drop=True)
 
-    def said(self, file, cells, n):
+    def issues_of(self, file, cells, n):
         level = Level.WARNING if len(cells) else Level.CRITICAL
         return (
             ()
@@ -114,7 +114,7 @@ class Raising(Honest):
 
 
 class Silent(Honest):
-    def said(self, file, cells, n):
+    def issues_of(self, file, cells, n):
         return ()
 
 
@@ -149,7 +149,7 @@ class Misplacing(Honest):
 class Leaking(Honest):
     """Shows a whole record."""
 
-    def said(self, file, cells, n):
+    def issues_of(self, file, cells, n):
         shown = file.path.read_bytes().decode(errors="replace") if file.path.is_file() else ""
         return (
             issue(

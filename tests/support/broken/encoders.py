@@ -106,8 +106,8 @@ class Keyless(Module):
     """Says the same whatever its weights and threads are."""
 
     def describe(self, config, weights):
-        said = super().describe(config.model_copy(update={"threads": 1}), weights)
-        return replace(said, weights_sha256=config.sha256)
+        spec = super().describe(config.model_copy(update={"threads": 1}), weights)
+        return replace(spec, weights_sha256=config.sha256)
 
 
 class Calling(Module):

@@ -41,7 +41,7 @@ def counts(sheet: Sheet, columns: list[str]) -> npt.NDArray[np.float64]:
     return sheet[columns].astype(float).to_numpy()
 
 
-def told(true: Sheet, columns: list[str], values: npt.NDArray[np.float64]) -> Told:
+def cells_of(true: Sheet, columns: list[str], values: npt.NDArray[np.float64]) -> Told:
     """The sheet with these values, and every cell that differs from the truth."""
     out = true.copy()
     before = counts(true, columns)
@@ -53,47 +53,47 @@ def told(true: Sheet, columns: list[str], values: npt.NDArray[np.float64]) -> To
 
 
 def newest_week_zero(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], np.zeros((len(sheet), 1)))
+    return cells_of(sheet, [NEWEST], np.zeros((len(sheet), 1)))
 
 
 def four_weeks_zero(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = week_columns(sheet)[-4:]
-    return told(sheet, columns, np.zeros((len(sheet), 4)))
+    return cells_of(sheet, columns, np.zeros((len(sheet), 4)))
 
 
 def a_tenth_of_the_units_zero(sheet: Sheet, noise: np.random.Generator) -> Told:
     values = counts(sheet, [NEWEST])
     values[_largest(sheet, noise, 0.1)] = 0
-    return told(sheet, [NEWEST], values)
+    return cells_of(sheet, [NEWEST], values)
 
 
 def newest_week_empty(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], np.full((len(sheet), 1), np.nan))
+    return cells_of(sheet, [NEWEST], np.full((len(sheet), 1), np.nan))
 
 
 def newest_week_times_ten(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], counts(sheet, [NEWEST]) * 10)
+    return cells_of(sheet, [NEWEST], counts(sheet, [NEWEST]) * 10)
 
 
 def whole_table_times_ten(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = week_columns(sheet)
-    return told(sheet, columns, counts(sheet, columns) * 10)
+    return cells_of(sheet, columns, counts(sheet, columns) * 10)
 
 
 def one_unit_times_fifty(sheet: Sheet, noise: np.random.Generator) -> Told:
     values = counts(sheet, [NEWEST])
     unit = _largest(sheet, noise, 1 / len(sheet))
     values[unit] = np.maximum(values[unit], 10) * 50
-    return told(sheet, [NEWEST], values)
+    return cells_of(sheet, [NEWEST], values)
 
 
 def every_history_is_the_neighbours(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = week_columns(sheet)
-    return told(sheet, columns, np.roll(counts(sheet, columns), 1, axis=0))
+    return cells_of(sheet, columns, np.roll(counts(sheet, columns), 1, axis=0))
 
 
 def newest_week_is_the_neighbours(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], np.roll(counts(sheet, [NEWEST]), 1, axis=0))
+    return cells_of(sheet, [NEWEST], np.roll(counts(sheet, [NEWEST]), 1, axis=0))
 
 
 def two_large_units_swapped(sheet: Sheet, noise: np.random.Generator) -> Told:
@@ -101,17 +101,17 @@ def two_large_units_swapped(sheet: Sheet, noise: np.random.Generator) -> Told:
     values = counts(sheet, columns)
     one, other = _largest(sheet, noise, 2 / len(sheet))[:2]
     values[[one, other]] = values[[other, one]]
-    return told(sheet, columns, values)
+    return cells_of(sheet, columns, values)
 
 
 def the_year_is_cumulative(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = [c for c in week_columns(sheet) if c.startswith("2018")]
-    return told(sheet, columns, counts(sheet, columns).cumsum(axis=1))
+    return cells_of(sheet, columns, counts(sheet, columns).cumsum(axis=1))
 
 
 def newest_week_is_cumulative(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = [c for c in week_columns(sheet) if c.startswith("2018")]
-    return told(sheet, [NEWEST], counts(sheet, columns).sum(axis=1, keepdims=True))
+    return cells_of(sheet, [NEWEST], counts(sheet, columns).sum(axis=1, keepdims=True))
 
 
 def half_of_the_rows_gone(sheet: Sheet, noise: np.random.Generator) -> Told:
@@ -121,36 +121,36 @@ def half_of_the_rows_gone(sheet: Sheet, noise: np.random.Generator) -> Told:
 
 
 def newest_week_is_a_copy(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], counts(sheet, [BEFORE]))
+    return cells_of(sheet, [NEWEST], counts(sheet, [BEFORE]))
 
 
 def weeks_one_column_late(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = week_columns(sheet)
-    return told(sheet, columns, np.roll(counts(sheet, columns), 1, axis=1))
+    return cells_of(sheet, columns, np.roll(counts(sheet, columns), 1, axis=1))
 
 
 def newest_week_shuffled(sheet: Sheet, noise: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], noise.permutation(counts(sheet, [NEWEST])))
+    return cells_of(sheet, [NEWEST], noise.permutation(counts(sheet, [NEWEST])))
 
 
 def newest_week_is_last_years(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], counts(sheet, ["2017/w49"]))
+    return cells_of(sheet, [NEWEST], counts(sheet, ["2017/w49"]))
 
 
 def one_number_in_every_unit(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, [NEWEST], np.full((len(sheet), 1), 17.0))
+    return cells_of(sheet, [NEWEST], np.full((len(sheet), 1), 17.0))
 
 
 def two_fifths_of_the_newest_week(sheet: Sheet, noise: np.random.Generator) -> Told:
     true = counts(sheet, [NEWEST]).astype(int)
-    return told(sheet, [NEWEST], noise.binomial(true, 0.4).astype(float))
+    return cells_of(sheet, [NEWEST], noise.binomial(true, 0.4).astype(float))
 
 
 def the_past_rewritten(sheet: Sheet, noise: np.random.Generator) -> Told:
     columns = week_columns(sheet, BEFORE)
     values = counts(sheet, columns)
     changed = noise.random(values.shape) < 0.3
-    return told(sheet, columns, np.where(changed, noise.poisson(values * 1.5 + 1), values))
+    return cells_of(sheet, columns, np.where(changed, noise.poisson(values * 1.5 + 1), values))
 
 
 def rain_in_metres(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -212,4 +212,4 @@ def _scaled(
     columns = [c for c in sheet.columns if c.startswith(prefix)]
     columns = [c for c in columns if not c.endswith(("_dec_18", "2019"))][-newest:]
     values = pd.DataFrame({c: pd.to_numeric(sheet[c], errors="coerce") for c in columns})
-    return told(sheet, columns, change(values.to_numpy(dtype=float)))
+    return cells_of(sheet, columns, change(values.to_numpy(dtype=float)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from support.lies.kinds import CODE, NEWEST, Lie, Sheet, Told, counts, told, week_columns
+from support.lies.kinds import CODE, NEWEST, Lie, Sheet, Told, cells_of, counts, week_columns
 
 Values = npt.NDArray[np.float64]
 _PEOPLE = 100_000.0
@@ -37,7 +37,7 @@ def _newest(
     """The newest week of units from (their newest counts, all their counts)."""
     values, every = counts(sheet, [NEWEST]), counts(sheet, week_columns(sheet))
     values[units, 0] = change(values[units, 0], every[units])
-    return told(sheet, [NEWEST], values)
+    return cells_of(sheet, [NEWEST], values)
 
 
 def _weeks(
@@ -49,7 +49,7 @@ def _weeks(
     """Weeks of units from their own counts in them."""
     values = counts(sheet, columns)
     values[units] = change(values[units])
-    return told(sheet, columns, values)
+    return cells_of(sheet, columns, values)
 
 
 def newest_two_weeks_exchanged(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -74,7 +74,7 @@ def last_four_weeks_are_the_four_before(sheet: Sheet, _: np.random.Generator) ->
 
 def the_whole_year_before_is_another(sheet: Sheet, _: np.random.Generator) -> Told:
     columns = week_columns(sheet)[:-49]
-    return told(sheet, columns[-52:], counts(sheet, columns[-104:-52]))
+    return cells_of(sheet, columns[-52:], counts(sheet, columns[-104:-52]))
 
 
 def newest_week_holds_two_weeks(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -200,11 +200,11 @@ def no_rain_at_all(sheet: Sheet, _: np.random.Generator) -> Told:
 
 
 def population_of_the_cases_column(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, ["Population2018"], counts(sheet, ["Cases2017"]))
+    return cells_of(sheet, ["Population2018"], counts(sheet, ["Cases2017"]))
 
 
 def population_of_ten_years_ago(sheet: Sheet, _: np.random.Generator) -> Told:
-    return told(sheet, ["Population2018"], counts(sheet, ["Population2008"]))
+    return cells_of(sheet, ["Population2018"], counts(sheet, ["Population2008"]))
 
 
 def _climate(
@@ -219,7 +219,7 @@ def _climate(
         )
         parts.append(change(values.to_numpy(dtype=float)))
         names += columns[-months:]
-    return told(sheet, names, np.hstack(parts))
+    return cells_of(sheet, names, np.hstack(parts))
 
 
 def _named(*lies: Lie) -> dict[str, Lie]:

@@ -18,25 +18,17 @@ from mlflow.types.schema import Array
 
 from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
-from pipelines.registry.alias import (
+from pipelines.registry.aliases import read_aliases
+from pipelines.registry.lookup import (
     BUNDLE_ID_TAG,
     MODEL_FOLDER,
     MODEL_NAME,
     PROVISIONAL_TAG,
     Registered,
     connect,
-    fetch_bundle,
     get_version,
-    lookup,
     registered,
     registry_errors,
-)
-from pipelines.registry.aliases import (
-    Aliases,
-    read_aliases,
-    restore_champion,
-    set_alias,
-    set_champion,
 )
 from pipelines.registry.tracking import (
     experiment_id,
@@ -46,18 +38,6 @@ from pipelines.registry.tracking import (
     start_run,
 )
 from pipelines.storage import read_json
-
-# Callers find the whole registry here.
-__all__ = [
-    "Aliases",
-    "fetch_bundle",
-    "get_version",
-    "lookup",
-    "read_aliases",
-    "restore_champion",
-    "set_alias",
-    "set_champion",
-]
 
 _MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")  # MLflow copies and runs it
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.local.lock import Pin, lock_text, parse, with_other_builds
+from pipelines.local.requirements_lock import Pin, lock_text, parse, with_other_builds
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = """# why

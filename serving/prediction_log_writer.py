@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 3600.0  # days end once a day, but a machine may have slept over midnight
 
 
-class Journal:
+class PredictionLogWriter:
     """Writes the prediction log of one worker and keeps it tidy; without days to keep, neither."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:

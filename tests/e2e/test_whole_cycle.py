@@ -1,4 +1,4 @@
-"""The road walked three times: new, unchanged, and with four more weeks."""
+"""The whole cycle three times: new, unchanged, and with four more weeks."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from pipelines.storage import manifest_of
 pytestmark = pytest.mark.e2e
 
 
-def test_the_first_run_leaves_a_champion_a_forecast_and_a_report(road: Home) -> None:
-    assert road.output("first", "gate")["decision"] == "promote"
-    assert road.output("first", "deploy")["deployed"] is True
-    forecast = road.path / str(road.output("first", "forecast")["forecast"])
+def test_the_first_run_leaves_a_champion_a_forecast_and_a_report(cycle: Home) -> None:
+    assert cycle.output("first", "gate")["decision"] == "promote"
+    assert cycle.output("first", "deploy")["deployed"] is True
+    forecast = cycle.path / str(cycle.output("first", "forecast")["forecast"])
     assert {p.name for p in forecast.iterdir()} == {
         "forecast.parquet",
         "forecast.csv",
         "forecast.json",
     }
-    report = road.path / str(road.output("first", "report")["report"])
-    first_line = str(road.output("first", "gate")["first_line"])
+    report = cycle.path / str(cycle.output("first", "report")["report"])
+    first_line = str(cycle.output("first", "gate")["first_line"])
     assert "the linear head" in first_line
     assert first_line.split(" (")[0] in report.read_text(encoding="utf-8")
 
 
-def test_a_second_run_on_unchanged_input_embeds_nothing_and_says_why_it_keeps(road: Home) -> None:
-    before, champion = road.store(), road.champion_bundle()
-    road.road_here("second")
-    shards = road.output("second", "plan_embedding")["shards"]
-    made = [road.output("second", f"embed_{shard:03d}") for shard in shards]
+def test_a_second_run_on_unchanged_input_embeds_nothing_and_says_why_it_keeps(cycle: Home) -> None:
+    before, champion = cycle.store(), cycle.champion_bundle()
+    cycle.run_cycle_here("second")
+    shards = cycle.output("second", "plan_embedding")["shards"]
+    made = [cycle.output("second", f"embed_{shard:03d}") for shard in shards]
     assert made
     assert not any(m["encoder_started"] or m["embedded"] for m in made)
-    assert road.store() == before
-    assert road.champion_bundle() == champion
-    decision = road.output("second", "gate")
+    assert cycle.store() == before
+    assert cycle.champion_bundle() == champion
+    decision = cycle.output("second", "gate")
     assert decision["decision"] == "keep"
     assert "Nothing new" in " ".join(decision["reasons"])
     assert (
-        road.output("second", "forecast")["forecast"]
-        == road.output("first", "forecast")["forecast"]
+        cycle.output("second", "forecast")["forecast"]
+        == cycle.output("first", "forecast")["forecast"]
     )
 
 
 @pytest.mark.slow
 def test_a_drop_with_four_more_weeks_embeds_only_what_is_new_or_was_revised(
-    walked: Home, tmp_path: Path
+    finished: Home, tmp_path: Path
 ) -> None:
     home = Home(tmp_path / "home")
-    subprocess.run(["cp", "-a", str(walked.path), str(home.path)], check=True, timeout=120)
+    subprocess.run(["cp", "-a", str(finished.path), str(home.path)], check=True, timeout=120)
     next_drop(home.path / "data" / "drops", tmp_path)
     before = home.store()
 
-    home.road_here("third")
+    home.run_cycle_here("third")
 
     listed = json.loads(
         (home.path / str(home.output("third", "plan_embedding")["new_inputs"])).read_text()
@@ -78,24 +78,24 @@ def test_a_drop_with_four_more_weeks_embeds_only_what_is_new_or_was_revised(
     analyst = Client(str(home.path / "artifacts" / "remote"))
     bulletin = analyst.pull("forecasts", "2018-w48", tmp_path / "pulled")
     assert manifest_of(bulletin) == manifest_of(
-        walked.path / str(walked.output("first", "forecast")["forecast"])
+        finished.path / str(finished.output("first", "forecast")["forecast"])
     )
     vectors = manifest_of(analyst.pull("embeddings", "2018-w48", tmp_path / "pulled"))
-    made = manifest_of(walked.path / str(walked.output("first", "features")["features"]))
+    made = manifest_of(finished.path / str(finished.output("first", "features")["features"]))
     assert {n for n in made if n.startswith("shards/")} < vectors.keys()
     assert all(vectors[n] == sha for n, sha in made.items() if n.startswith("shards/"))
     _lineage_is_whole_both_ways(home)
 
 
 def _lineage_is_whole_both_ways(home: Home) -> None:
-    code, said = home.denguard("trace", "2018-12-04", "--json", "--verify")
-    down = json.loads(said)
+    code, output = home.denguard("trace", "2018-12-04", "--json", "--verify")
+    down = json.loads(output)
     assert (code, down["broken"]) == (0, [])
     runs = {path.name for path in (home.path / "artifacts" / "runs").iterdir()}
     assert {f"report:{run}" for run in runs} <= set(down["down"])
 
-    code, said = home.denguard("trace", "2018-w52/05001/4", "--json", "--verify")
-    up = json.loads(said)
+    code, output = home.denguard("trace", "2018-w52/05001/4", "--json", "--verify")
+    up = json.loads(output)
     assert (code, up["broken"]) == (0, [])
     drops = {key.partition("@")[0] for key in up["up"] if key.startswith("drop:")}
     assert drops == {"drop:2018-12-04", "drop:2019-01-02"}
@@ -104,19 +104,19 @@ def _lineage_is_whole_both_ways(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_first_run_published_is_byte_equal_after_later_runs(walked: Home) -> None:
-    dataset = walked.path / str(walked.output("first", "snapshot")["dataset"])
+def test_what_the_first_run_published_is_byte_equal_after_later_runs(finished: Home) -> None:
+    dataset = finished.path / str(finished.output("first", "snapshot")["dataset"])
     before = manifest_of(dataset)
-    walked.road_here("again")
+    finished.run_cycle_here("again")
     assert manifest_of(dataset) == before
 
 
 @pytest.mark.slow  # every kind of it is in tests/hostile/drop
 def test_a_critical_drop_stops_the_run_and_changes_nothing(
-    walked: Home, tmp_path: Path, new_home: Callable[[str], Home]
+    finished: Home, tmp_path: Path, new_home: Callable[[str], Home]
 ) -> None:
     home = Home(tmp_path / "home")
-    subprocess.run(["cp", "-a", str(walked.path), str(home.path)], check=True, timeout=120)
+    subprocess.run(["cp", "-a", str(finished.path), str(home.path)], check=True, timeout=120)
     bad = next_drop(home.path / "data" / "drops", tmp_path) / "metadata.csv"
     bad.chmod(0o644)
     header, _, rest = bad.read_text(encoding="utf-8").partition("\n")
@@ -131,12 +131,12 @@ def test_a_critical_drop_stops_the_run_and_changes_nothing(
     before = {name: _state(home.path / "artifacts" / name) for name in guarded}
     made = manifest_of(home.path / "artifacts" / "forecasts")
 
-    code, said = home.denguard("run", "--profile", "ci", "--horizon", "4", "--run-id", "bad")
+    code, output = home.denguard("run", "--profile", "ci", "--horizon", "4", "--run-id", "bad")
 
     assert code == 2
-    assert "2019-01-02/metadata.csv row 1" in said
-    assert "Municipality code" in said
-    assert "What to do" in said
+    assert "2019-01-02/metadata.csv row 1" in output
+    assert "Municipality code" in output
+    assert "What to do" in output
     assert {name: _state(home.path / "artifacts" / name) for name in guarded} == before
     after = manifest_of(home.path / "artifacts" / "forecasts")  # and the one in this run's place
     assert made.items() < after.items()
@@ -147,13 +147,13 @@ def _state(path: Path) -> object:
 
 
 def test_a_step_run_again_does_only_what_is_missing(
-    road: Home, monkeypatch: pytest.MonkeyPatch
+    cycle: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DENGUARD_HOME", str(road.path))
+    monkeypatch.setenv("DENGUARD_HOME", str(cycle.path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    before = written(road.path)
+    before = written(cycle.path)
 
-    shards = road.output("first", "plan_embedding")["shards"]
+    shards = cycle.output("first", "plan_embedding")["shards"]
     again = [steps.embed_shard("first", shard) for shard in shards]
     steps.features("first")
     steps.train("first")
@@ -161,7 +161,7 @@ def test_a_step_run_again_does_only_what_is_missing(
         steps.backtest("first", year)
 
     assert not any(shard.encoder_started or shard.embedded for shard in again)
-    assert written(road.path) == before
+    assert written(cycle.path) == before
 
 
 def written(home: Path) -> dict[Path, tuple[int, int]]:

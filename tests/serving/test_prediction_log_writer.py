@@ -24,8 +24,8 @@ from pipelines.inference.prediction_log import (
     read_predictions,
 )
 from serving.app import create_app
-from serving.journal import Journal
 from serving.metrics import Metrics
+from serving.prediction_log_writer import PredictionLogWriter
 from serving.settings import Settings
 
 Eventually = Callable[..., None]
@@ -136,7 +136,7 @@ def test_a_disk_that_takes_no_line_costs_lines_and_no_answer(
     def ask() -> int:
         return serving_client.post("/predictions", json={"rows": [row]}).status_code
 
-    with caplog.at_level(logging.WARNING, logger="serving.journal"):
+    with caplog.at_level(logging.WARNING, logger="serving.prediction_log_writer"):
         assert [ask() for _ in range(3)] == [200] * 3
         lost = metric(serving_client, "denguard_prediction_log_lost_total")
         folder.unlink()
@@ -145,9 +145,13 @@ def test_a_disk_that_takes_no_line_costs_lines_and_no_answer(
     assert lost == 3
     assert metric(serving_client, "denguard_prediction_log_lines_total") == 1
     assert len(logged(deployment)) == 1
-    said = [record.getMessage() for record in caplog.records if record.name == "serving.journal"]
-    assert ["cannot be written" in line for line in said] == [True, False], said
-    assert "written again" in said[1]
+    lines = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "serving.prediction_log_writer"
+    ]
+    assert ["cannot be written" in line for line in lines] == [True, False], lines
+    assert "written again" in lines[1]
 
 
 def test_days_beyond_retention_go_when_the_endpoint_starts(
@@ -183,6 +187,6 @@ def test_without_days_to_keep_there_is_no_log(
 
 def test_a_day_on_which_nobody_asked_counts_as_a_day(settings: Settings) -> None:
     """Retention goes by days of the log; quiet ones are days, too."""
-    Journal(settings, Metrics()).tidy()
+    PredictionLogWriter(settings, Metrics()).tidy()
 
     assert len(logged_days(settings.paths)) == 1

@@ -14,8 +14,10 @@ from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import RegistryError, StoreError
 from pipelines.fusion.bundle import bundle_id, load_bundle
-from pipelines.registry import promote, tracking
-from pipelines.registry.alias import connect
+from pipelines.registry import register, tracking
+from pipelines.registry.aliases import read_aliases, restore_champion, set_alias, set_champion
+from pipelines.registry.lookup import connect, fetch_bundle, get_version, lookup
+from pipelines.registry.register import register_bundle, registry_state
 
 MakeBundle = Callable[..., Path]
 
@@ -26,7 +28,7 @@ def test_a_bundle_is_registered_with_its_run(
     bundle, receipt = make_bundle(), paths.home / "receipt.json"
     receipt.write_text("{}")
 
-    version = promote.register_bundle(
+    version = register_bundle(
         bundle,
         "weekly",
         {"head": "linear"},
@@ -35,7 +37,7 @@ def test_a_bundle_is_registered_with_its_run(
         {"receipt": receipt},
     )
 
-    entry = promote.get_version(version)
+    entry = get_version(version)
     run = connect().get_run(entry.run_id)
     assert (version, entry.bundle_id) == ("1", bundle_id(bundle))
     assert run.data.params["head"] == "linear"
@@ -51,15 +53,15 @@ def test_a_bundle_is_registered_with_its_run(
 def test_the_same_bundle_is_registered_once(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    first = promote.register_bundle(make_bundle(), "weekly")
-    state = promote.registry_state()
+    first = register_bundle(make_bundle(), "weekly")
+    state = registry_state()
 
-    assert promote.register_bundle(make_bundle(), "weekly again") == first
-    assert promote.registry_state() == state
+    assert register_bundle(make_bundle(), "weekly again") == first
+    assert registry_state() == state
 
 
 def test_another_bundle_is_another_version(paths: DeploymentPaths, make_bundle: MakeBundle) -> None:
-    versions = [promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0)]
+    versions = [register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0)]
 
     assert versions == ["1", "2"]
 
@@ -71,14 +73,14 @@ def test_a_killed_registration_is_finished_by_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(promote, "_create_version", die)
-        promote.register_bundle(make_bundle(), "killed")
-    version = promote.register_bundle(make_bundle(), "again")
+        patch.setattr(register, "_create_version", die)
+        register_bundle(make_bundle(), "killed")
+    version = register_bundle(make_bundle(), "again")
 
     client = connect()
     experiment = client.get_experiment_by_name("denguard")
     assert len(client.search_runs([experiment.experiment_id])) == 1
-    assert load_bundle(promote.fetch_bundle(version)).meta.head == "linear"
+    assert load_bundle(fetch_bundle(version)).meta.head == "linear"
 
 
 def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
@@ -88,12 +90,12 @@ def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(promote, "_create_version", die)
-        promote.register_bundle(make_bundle(), "killed", {"train.seed": 7, "head": "linear"})
+        patch.setattr(register, "_create_version", die)
+        register_bundle(make_bundle(), "killed", {"train.seed": 7, "head": "linear"})
     changed = {"train.seed": 8, "head": "linear", "epochs": 0}
-    version = promote.register_bundle(make_bundle(), "again", changed)
+    version = register_bundle(make_bundle(), "again", changed)
 
-    run = connect().get_run(promote.get_version(version).run_id)
+    run = connect().get_run(get_version(version).run_id)
     assert run.data.params == {"train.seed": "7", "head": "linear", "epochs": "0"}
     assert run.data.tags["params_kept"] == "train.seed"
 
@@ -101,69 +103,69 @@ def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
 def test_an_alias_that_names_nothing_is_none(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    promote.register_bundle(make_bundle(), "weekly")
+    register_bundle(make_bundle(), "weekly")
 
-    assert promote.lookup(CHAMPION) is None
+    assert lookup(CHAMPION) is None
 
 
 def test_a_new_champion_leaves_the_old_one_as_previous(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
-    promote.set_champion(one)
+    one, two = (register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    set_champion(one)
 
-    before = promote.set_champion(int(two))
+    before = set_champion(int(two))
 
     assert before == {CHAMPION: one, CHALLENGER: None, PREVIOUS: None}
-    assert promote.read_aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
+    assert read_aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
 
 
 def test_the_champion_again_changes_nothing(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
-    promote.set_champion(one)
-    promote.set_champion(two)
+    one, two = (register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    set_champion(one)
+    set_champion(two)
 
-    promote.set_champion(two)
+    set_champion(two)
 
-    assert promote.read_aliases()[PREVIOUS] == one
+    assert read_aliases()[PREVIOUS] == one
 
 
 def test_restoring_puts_both_aliases_back(paths: DeploymentPaths, make_bundle: MakeBundle) -> None:
-    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
-    promote.set_champion(one)
-    state = promote.registry_state()
+    one, two = (register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    set_champion(one)
+    state = registry_state()
 
-    promote.restore_champion(promote.set_champion(two))
+    restore_champion(set_champion(two))
 
-    assert promote.registry_state() == state
+    assert registry_state() == state
 
 
 def test_a_challenger_does_not_serve(paths: DeploymentPaths, make_bundle: MakeBundle) -> None:
-    version = promote.register_bundle(make_bundle(), "weekly")
+    version = register_bundle(make_bundle(), "weekly")
 
-    promote.set_alias(CHALLENGER, version)
+    set_alias(CHALLENGER, version)
 
-    assert promote.read_aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
+    assert read_aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
 
 
 def test_a_version_that_does_not_exist_cannot_serve(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    promote.register_bundle(make_bundle(), "weekly")
-    state = promote.registry_state()
+    register_bundle(make_bundle(), "weekly")
+    state = registry_state()
 
     with pytest.raises(RegistryError, match="99"):
-        promote.set_champion("99")
-    assert promote.registry_state() == state
+        set_champion("99")
+    assert registry_state() == state
 
 
 def test_a_fetched_bundle_is_the_registered_one(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     made = make_bundle()
-    folder = promote.fetch_bundle(promote.register_bundle(made, "weekly"))
+    folder = fetch_bundle(register_bundle(made, "weekly"))
 
     assert folder == paths.artifacts / "bundles" / bundle_id(made)
     assert bundle_id(folder) == bundle_id(made)
@@ -173,28 +175,28 @@ def test_a_damaged_cached_bundle_is_fetched_again(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     made = make_bundle()
-    version = promote.register_bundle(made, "weekly")
-    folder = promote.fetch_bundle(version)
+    version = register_bundle(made, "weekly")
+    folder = fetch_bundle(version)
     (folder / "bundle.json").write_text("{}")
 
-    assert bundle_id(promote.fetch_bundle(version)) == bundle_id(made)
+    assert bundle_id(fetch_bundle(version)) == bundle_id(made)
 
 
 def test_a_bundle_damaged_in_the_registry_is_refused(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    version = promote.register_bundle(make_bundle(), "weekly")
+    version = register_bundle(make_bundle(), "weekly")
     stored = min((paths.artifacts / "mlflow").rglob("model/artifacts/bundle/*/linear.safetensors"))
     stored.write_bytes(b"damaged")
 
     with pytest.raises(StoreError, match="damaged"):
-        promote.fetch_bundle(version)
+        fetch_bundle(version)
     assert not list((paths.artifacts / "bundles").iterdir())
 
 
 def test_a_reader_does_not_make_a_registry(nowhere: DeploymentPaths) -> None:
     with pytest.raises(RegistryError, match="no registry yet"):
-        promote.lookup(CHAMPION)
+        lookup(CHAMPION)
     assert not (nowhere.artifacts / "mlflow").exists()
 
 
@@ -213,7 +215,7 @@ def test_first_use_from_parallel_processes_makes_one_registry(nowhere: Deploymen
 def test_mlflow_itself_can_load_and_predict(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
+    set_champion(register_bundle(make_bundle(), "weekly"))
     mlflow.set_tracking_uri(paths.tracking_uri)
 
     model = mlflow.pyfunc.load_model("models:/denguard@champion")
@@ -230,7 +232,7 @@ def test_mlflow_itself_can_load_and_predict(
 def test_mlflow_loads_versions_whose_copy_of_the_model_code_has_the_former_name(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
+    set_champion(register_bundle(make_bundle(), "weekly"))
     (code,) = (paths.artifacts / "mlflow").rglob("pyfunc_model.py")
     code.write_text(code.read_text().replace("load_verified_bundle", "load_sound"))
     mlflow.set_tracking_uri(paths.tracking_uri)
@@ -240,7 +242,7 @@ def test_mlflow_loads_versions_whose_copy_of_the_model_code_has_the_former_name(
 def test_a_provisional_version_says_so_until_its_bundle_is_judged(
     paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
-    version = promote.register_bundle(make_bundle(), "weekly", provisional=True)
-    assert promote.get_version(version).provisional
-    assert promote.register_bundle(make_bundle(), "weekly again") == version
-    assert not promote.get_version(version).provisional
+    version = register_bundle(make_bundle(), "weekly", provisional=True)
+    assert get_version(version).provisional
+    assert register_bundle(make_bundle(), "weekly again") == version
+    assert not get_version(version).provisional

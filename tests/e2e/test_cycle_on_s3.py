@@ -1,4 +1,4 @@
-"""One run, walked in turns by two machines that share nothing but S3 and the registry.
+"""One run, made in turns by two machines that share nothing but S3 and the registry.
 
 Artifacts, DVC's remote and MLflow's files all lie on a real S3-speaking server, which stops taking
 writes twice on the way. The bundle and the forecast are those of an undisturbed run on folders.
@@ -23,12 +23,12 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-]  # the first test walks it all
+]  # the first test runs it all
 RUN = "shared"
 
 
 @dataclass
-class Road:
+class TwoMachines:
     """Two machines, what they share, and what was seen on the way."""
 
     machines: list[Home]
@@ -38,7 +38,7 @@ class Road:
     turn: int = 0
 
     def step(self, name: str, *arguments: Any) -> Any:
-        """Walk a step on the machine whose turn it is."""
+        """Run a step on the machine whose turn it is."""
         self.patch.setenv("DENGUARD_HOME", str(self.machines[self.turn % 2].path))
         self.turn += 1
         return getattr(steps, name)(RUN, *arguments)
@@ -59,9 +59,9 @@ class Road:
 
 
 @pytest.fixture(scope="module")
-def road(
+def shared(
     s3_server: Server, tmp_path_factory: pytest.TempPathFactory, new_home: Callable[[str], Home]
-) -> Iterator[Road]:
+) -> Iterator[TwoMachines]:
     bucket = s3_server.new_bucket()
     registry = tmp_path_factory.mktemp("registry")
     with pytest.MonkeyPatch.context() as patch:
@@ -73,81 +73,89 @@ def road(
         patch.setenv("DENGUARD_MLFLOW_ARTIFACTS_URI", f"{bucket.uri}/mlflow")
         patch.setenv("DENGUARD_DVC_REMOTE", f"{bucket.uri}/versions")
         empty = Home(tmp_path_factory.mktemp("empty"))
-        found = Road([new_home("holds-the-drop"), empty], bucket, patch)
-        _walk(found)
+        found = TwoMachines([new_home("holds-the-drop"), empty], bucket, patch)
+        _run(found)
         yield found
 
 
-def _walk(road: Road) -> None:
-    road.step("start", {"profile": "ci", "horizons": [4]})
-    road.turn = 0  # the machine that has the drop reads it; the empty one validates
+def _run(shared: TwoMachines) -> None:
+    shared.step("start", {"profile": "ci", "horizons": [4]})
+    shared.turn = 0  # the machine that has the drop reads it; the empty one validates
     for name in ("ingest", "validate", "snapshot"):
-        road.step(name)
-    for shard in road.step("plan_embedding").shards:
-        road.step("embed_shard", shard)
-    road.refused_features()
-    road.step("features")
-    road.step("train")
+        shared.step(name)
+    for shard in shared.step("plan_embedding").shards:
+        shared.step("embed_shard", shard)
+    shared.refused_features()
+    shared.step("features")
+    shared.step("train")
     for year in steps.backtest_years(RUN):
-        road.step("backtest", year)
-    road.step("evaluate")
-    road.step("gate")
-    road.refused_register()
+        shared.step("backtest", year)
+    shared.step("evaluate")
+    shared.step("gate")
+    shared.refused_register()
     for name in ("register", "deploy", "forecast", "report"):
-        road.seen[name + " done"] = road.step(name)
+        shared.seen[name + " done"] = shared.step(name)
 
 
 def _folder(home: Home, name: str) -> dict[str, str]:
     return manifest_of(home.path / "artifacts" / name)
 
 
-def test_two_machines_give_the_bundle_of_one_byte_for_byte(road: Road, walked: Home) -> None:
-    first = walked.output("first", "train")["candidates"]["linear"]["bundle_id"]
-    undisturbed = _folder(walked, f"bundles/{first}")
+def test_two_machines_give_the_bundle_of_one_byte_for_byte(
+    shared: TwoMachines, finished: Home
+) -> None:
+    first = finished.output("first", "train")["candidates"]["linear"]["bundle_id"]
+    undisturbed = _folder(finished, f"bundles/{first}")
     assert undisturbed
-    assert [m.champion_bundle() for m in road.machines] == [undisturbed, undisturbed]
-    keys = road.bucket.keys("mlflow/")
+    assert [m.champion_bundle() for m in shared.machines] == [undisturbed, undisturbed]
+    keys = shared.bucket.keys("mlflow/")
     assert any(key.endswith("artifacts/bundle/h04/linear.safetensors") for key in keys)
-    assert not any((m.path / "artifacts" / "mlflow").exists() for m in road.machines)
+    assert not any((m.path / "artifacts" / "mlflow").exists() for m in shared.machines)
 
 
-def test_their_forecast_is_the_undisturbed_one_byte_for_byte(road: Road, walked: Home) -> None:
-    version = walked.output("first", "forecast")["forecast_version"]
-    assert road.seen["forecast done"].forecast_version == version
-    folder = Path(road.seen["forecast done"].forecast)
-    made = [m.path / folder for m in road.machines if (m.path / folder).is_dir()]
+def test_their_forecast_is_the_undisturbed_one_byte_for_byte(
+    shared: TwoMachines, finished: Home
+) -> None:
+    version = finished.output("first", "forecast")["forecast_version"]
+    assert shared.seen["forecast done"].forecast_version == version
+    folder = Path(shared.seen["forecast done"].forecast)
+    made = [m.path / folder for m in shared.machines if (m.path / folder).is_dir()]
     assert made
-    assert all(manifest_of(f) == _folder(walked, f"forecasts/{version}") for f in made)
+    assert all(manifest_of(f) == _folder(finished, f"forecasts/{version}") for f in made)
 
 
-def test_refused_writes_end_the_step_with_what_to_do_and_nothing_half_made(road: Road) -> None:
-    code, said = road.seen["refused"]
-    assert code == 2, said[-2000:]
-    assert "SlowDown" in said
-    assert "goes on where it stopped" in said
-    assert "Traceback" not in said
-    assert road.seen["half"] == []
+def test_refused_writes_end_the_step_with_what_to_do_and_nothing_half_made(
+    shared: TwoMachines,
+) -> None:
+    code, output = shared.seen["refused"]
+    assert code == 2, output[-2000:]
+    assert "SlowDown" in output
+    assert "goes on where it stopped" in output
+    assert "Traceback" not in output
+    assert shared.seen["half"] == []
 
 
-def test_a_registry_that_cannot_store_files_is_named_and_registers_once(road: Road) -> None:
-    assert "AccessDenied" in road.seen["register"]
-    assert "What to do" in road.seen["register"]
-    assert road.seen["register done"].version == "1"
+def test_a_registry_that_cannot_store_files_is_named_and_registers_once(
+    shared: TwoMachines,
+) -> None:
+    assert "AccessDenied" in shared.seen["register"]
+    assert "What to do" in shared.seen["register"]
+    assert shared.seen["register done"].version == "1"
 
 
 def test_an_empty_machine_plans_nothing_anew_and_checks_against_the_same_golden_vectors(
-    road: Road, tmp_path: Path
+    shared: TwoMachines, tmp_path: Path
 ) -> None:
     empty = Home(tmp_path / "third")
-    road.patch.setenv("DENGUARD_HOME", str(empty.path))
-    before = len(road.bucket.server.requests())
+    shared.patch.setenv("DENGUARD_HOME", str(empty.path))
+    before = len(shared.bucket.server.requests())
     counts = steps.plan_embedding(RUN).counts
     assert counts["image"].distinct > 0
     assert [c.missing for c in counts.values()] == [0, 0]
-    assert empty.store() == road.machines[0].store() | road.machines[1].store()
+    assert empty.store() == shared.machines[0].store() | shared.machines[1].store()
     assert not (empty.path / "data").exists(), "it needs no drop"
-    assert len(road.bucket.server.requests()) - before < 200
+    assert len(shared.bucket.server.requests()) - before < 200
     golden = {p.parent.name: p.read_bytes() for p in empty.path.rglob("store/*/golden.json")}
     assert len(golden) == 2
-    others = [p for m in road.machines for p in m.path.rglob("store/*/golden.json")]
+    others = [p for m in shared.machines for p in m.path.rglob("store/*/golden.json")]
     assert all(golden[p.parent.name] == p.read_bytes() for p in others)
