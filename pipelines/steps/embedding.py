@@ -68,8 +68,9 @@ def features(run_id: str) -> FeaturesOutput:
     run = open_run(run_id)
     theirs = planned_champions(run)
     fetch_spaces(run.paths, *(config for _, config in (*run.profile.encoders, *theirs)))
-    own, about = _joined(run, run.profile.encoders)
+    # Published before the run's own, which analysts mean by the latest.
     champion = {"champion": _joined(run, theirs)[0]} if theirs else {}
+    own, about = _joined(run, run.profile.encoders)
     return run.finish(
         FeaturesOutput(
             **own.to_json(),

@@ -80,6 +80,10 @@ class Home:
     def output(self, run_id: str, step: str) -> dict[str, Any]:
         return read_json(self.path / "artifacts" / "runs" / run_id / f"{step}.json")
 
+    def output_of(self, folder: str, file: str) -> dict[str, Any]:
+        """JSON of an artifact that an output names."""
+        return read_json(self.path / folder / file)
+
     def store(self) -> dict[str, str]:
         """File -> hash of every stored vector shard."""
         folder = self.path / "artifacts" / "embeddings" / "store"
