@@ -108,7 +108,7 @@ def dag(parsed: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_dag_file_is_read_without_error(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert set(parsed["dags"]) == {"retraining", "reproduce", "arrivals", "deadline"}
+    assert set(parsed["dags"]) == {"retraining", "reproduce", "arrivals", "deadline", "reembed"}
 
 
 def test_reading_takes_no_heavy_library_and_little_time(parsed: dict[str, Any]) -> None:
