@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipelines.bulletin_config import BulletinConfig
 from pipelines.candidate_config import forecaster_kind
@@ -26,7 +26,9 @@ from pipelines.data_config import TextWindow as TextWindow
 from pipelines.deployment_paths import DeploymentPaths as DeploymentPaths
 from pipelines.deployment_paths import at_line as at_line
 from pipelines.deployment_paths import deployment_paths as deployment_paths
-from pipelines.encoder_config import EncoderConfig, Encoders
+from pipelines.encoder_config import EmbedConfig as EmbedConfig
+from pipelines.encoder_config import EncoderConfig as EncoderConfig
+from pipelines.encoder_config import Encoders
 from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
 from pipelines.evaluation_config import EvaluateConfig as EvaluateConfig
@@ -41,29 +43,6 @@ from pipelines.retention_config import RetentionConfig
 from pipelines.serving_config import ServingConfig
 from pipelines.train_config import TrainConfig as TrainConfig
 from pipelines.weeks import Calendar
-
-
-class EmbedConfig(Frozen):
-    """Encoders and how the work is cut."""
-
-    image: EncoderConfig
-    text: EncoderConfig
-    max_shards: int = Field(4, ge=1, le=64, description="mapped tasks a modality")
-    min_inputs_per_shard: int = Field(200, ge=1)
-    nightly_minutes: int = Field(
-        120, ge=1, le=1440, description="that `denguard reembed` may take for adopted encoders"
-    )
-
-    def recipe(self) -> dict[str, Any]:
-        """What a fused model follows from."""
-        return {"image": self.image.recipe(), "text": self.text.recipe()}
-
-    @field_validator("image", "text")
-    @classmethod
-    def _has_a_source(cls, encoder: EncoderConfig) -> EncoderConfig:
-        if not encoder.sources:
-            raise ValueError("say where the weights are: package, folder, or hub and revision")
-        return encoder
 
 
 class Profile(Frozen):

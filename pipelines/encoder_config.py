@@ -1,11 +1,11 @@
-"""One encoder of a profile: its settings, its weights' hash, and where those weights lie."""
+"""The encoders of a profile: their settings, the hash of their weights, and where those lie."""
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipelines.contracts import EncoderName, Modality
 
@@ -77,6 +77,29 @@ class EncoderConfig(WeightsConfig):
     def recipe(self) -> dict[str, object]:
         """What a model follows from: everything but where one machine keeps the weights."""
         return self.model_dump(mode="json", exclude=_LOCAL, exclude_none=True)
+
+
+class EmbedConfig(Frozen):
+    """Encoders and how the work is cut."""
+
+    image: EncoderConfig
+    text: EncoderConfig
+    max_shards: int = Field(4, ge=1, le=64, description="mapped tasks a modality")
+    min_inputs_per_shard: int = Field(200, ge=1)
+    nightly_minutes: int = Field(
+        120, ge=1, le=1440, description="that `denguard reembed` may take for adopted encoders"
+    )
+
+    def recipe(self) -> dict[str, object]:
+        """What a fused model follows from."""
+        return {"image": self.image.recipe(), "text": self.text.recipe()}
+
+    @field_validator("image", "text")
+    @classmethod
+    def _has_a_source(cls, encoder: EncoderConfig) -> EncoderConfig:
+        if not encoder.sources:
+            raise ValueError("say where the weights are: package, folder, or hub and revision")
+        return encoder
 
 
 Encoders = tuple[tuple[Modality, EncoderConfig], ...]  # of one profile or one champion

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow.dataset as pads
@@ -18,6 +17,7 @@ from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, input_key, store_root
 from pipelines.embed.work import ShardWork, WorkInput, write_work
 from pipelines.encoder_config import Encoders
+from pipelines.run.outputs import ToEmbed
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ class EmbeddingPlan:
             must never be none, and an idle shard still notices changed libraries. None at all
             without encoders.
         titles: what people call each shard, such as "shard 3 of 8: 200 scenes"; at least one.
-        counts: modality -> {"distinct": n, "missing": m}; "champion image" names its space too.
+        counts: modality -> distinct and missing inputs; "champion image" names its space too.
         new_inputs: the same -> what will be embedded, as a scene's URI or "05001 2018-w48".
     """
 
     work_files: tuple[Path, ...]
     titles: tuple[str, ...]
-    counts: dict[str, dict[str, Any]]
+    counts: dict[str, ToEmbed]
     new_inputs: dict[str, list[str]]
 
 
@@ -60,7 +60,7 @@ def plan_embedding(
         return EmbeddingPlan((), ("nothing to embed: the profile has no encoders",), {}, {})
     samples, pieces = read_inputs(dataset_dir), profile.embed
     works: list[ShardWork] = []
-    counts: dict[str, dict[str, Any]] = {}
+    counts: dict[str, ToEmbed] = {}
     new_inputs: dict[str, list[str]] = {}
     named = [
         *((m, m, c) for m, c in profile.encoders),
@@ -72,9 +72,8 @@ def plan_embedding(
         store = EmbeddingStore(store_root(paths), spec)
         lacking = set(store.missing(inputs["key"]))
         missing = inputs[inputs["key"].isin(lacking)]
-        counts[name] = {"distinct": len(inputs), "missing": len(missing)}
-        if name != modality:
-            counts[name]["space_id"] = spec.space_id
+        beside = {} if name == modality else {"space_id": spec.space_id}
+        counts[name] = ToEmbed(distinct=len(inputs), missing=len(missing), **beside)
         new_inputs[name] = list(missing["name"])
         works += _works(missing, modality, spec, config, profile.data.scenes, pieces)
     files = _write(works, dataset_dir, paths)

@@ -93,12 +93,9 @@ def champion_profile(
     raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
     raw["data"]["maturity"] = _part(theirs, MATURITY) or {}
     trained = Profile.model_validate(raw)
-    if its_vectors:
-        encoders = {
-            m: EncoderConfig.model_validate(recipe["embed"][m]) for m, _ in profile.encoders
-        }
-        trained = trained.with_encoders(encoders)
-    return trained, (head,)
+    embed = recipe["embed"] if its_vectors else {}
+    own = {m: EncoderConfig.model_validate(embed[m]) for m, _ in profile.encoders if m in embed}
+    return trained.with_encoders(own), (head,)
 
 
 def untrainable(champion: ServingModel, profile: Profile, its_vectors: bool = False) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +12,7 @@ from pipelines.contracts import Modality
 from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import ConfigError, validation_sentence
 from pipelines.evaluation_config import Horizon
+from pipelines.run.outputs import Free
 from pipelines.weeks import WeekLabel
 
 
@@ -31,7 +33,7 @@ class RecordedParams(RunParams):
 
     encoders: dict[Modality, EncoderConfig] | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Free:
         """As run.json holds it; without adopted encoders it does not name any."""
         return self.model_dump(mode="json", exclude=None if self.encoders else {"encoders"})
 
@@ -44,12 +46,12 @@ def parse_params(conf: dict[str, Any]) -> RunParams:
     return _checked(RunParams, conf)
 
 
-def recorded_params(raw: dict[str, Any]) -> RecordedParams:
+def recorded_params(raw: Mapping[str, object]) -> RecordedParams:
     """run.json as it was read. Raises ConfigError as parse_params does."""
     return _checked(RecordedParams, raw)
 
 
-def _checked(kind: type[Params], conf: dict[str, Any]) -> Params:
+def _checked(kind: type[Params], conf: Mapping[str, object]) -> Params:
     try:
         return kind.model_validate(conf)
     except ValidationError as err:

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.encoder_config import Encoders
 from pipelines.run import Run, open_run
 from pipelines.run import outputs as out
-from pipelines.run.outputs import FeaturesOutput, PlanOutput, ShardOutput, SnapshotOutput, ToEmbed
+from pipelines.run.outputs import FeaturesOutput, PlanOutput, ShardOutput, SnapshotOutput
 from pipelines.steps.decorator import step
 from pipelines.steps.spaces import champions_encoders, planned_champions
 from pipelines.storage import read_json, write_json
@@ -32,7 +32,7 @@ def plan_embedding(run_id: str) -> PlanOutput:
             shards=tuple(range(len(found.titles))),
             titles=found.titles,
             work_files=tuple(run.name(path) for path in found.work_files),
-            counts={name: ToEmbed(**counts) for name, counts in found.counts.items()},
+            counts=found.counts,
             new_inputs=run.name(write_json(run.folder / "new_inputs.json", found.new_inputs)),
         )
     )

@@ -11,13 +11,13 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pipelines.config import DeploymentPaths, Profile
 from pipelines.contracts import Modality
 from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import ConfigError, EncoderError
 from pipelines.run.adopted import Adopted, Change, read_adopted, write_adopted
+from pipelines.run.outputs import ToEmbed
 
 log = logging.getLogger(__name__)
 _WHO = "denguard reembed"
@@ -125,8 +125,8 @@ def reembed(paths: DeploymentPaths, profile: Profile, budget_minutes: float) -> 
     minutes = (time.monotonic() - began) / 60
     after, _ = _lacking(paths, profile, record, dataset)
     found = Reembedded(
-        sum(c["distinct"] for c in after.values()),
-        sum(c["missing"] for c in after.values()),
+        sum(counts.distinct for counts in after),
+        sum(counts.missing for counts in after),
         embedded,
         embedded / minutes if embedded else None,
     )
@@ -147,13 +147,13 @@ def _accepted(paths: DeploymentPaths) -> Path | None:
 
 def _lacking(
     paths: DeploymentPaths, profile: Profile, record: Adopted, dataset: Path
-) -> tuple[dict[str, dict[str, Any]], list[Path]]:
+) -> tuple[list[ToEmbed], list[Path]]:
     """Counts of each adopted encoder's inputs, and the work files of those without a vector."""
     from pipelines.embed.plan import plan_embedding
     from pipelines.embed.work import read_work
 
     plan = plan_embedding(dataset, profile.with_encoders(record.encoders), paths)
-    counts = {str(m): plan.counts[m] for m in record.encoders}
+    counts = [plan.counts[m] for m in record.encoders]
     works = [(file, read_work(file)) for file in plan.work_files]
     return counts, [f for f, w in works if w.modality in record.encoders and w.inputs]
 

@@ -43,6 +43,7 @@ BOUNDS = {
     "dags/_weekly.py": "Airflow's start_date",
     "dags/arrivals.py": "Airflow's start_date",
     "dags/deadline.py": "Airflow's start_date",
+    "dags/reembed.py": "Airflow's start_date",
     "dags/reproduce.py": "Airflow's start_date",
 }
 _NAMES = re.compile(

@@ -28,6 +28,7 @@ EXTRAS = (
     "serving",
     "encoders",
     "llama",
+    "multilingual",
     "pipeline",
     "study",
     "demo",

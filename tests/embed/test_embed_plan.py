@@ -16,6 +16,7 @@ from pipelines.embed.plan import cut, plan_embedding
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import WorkInput, input_path, read_input, read_work
 from pipelines.errors import StoreError
+from pipelines.run.outputs import ToEmbed
 
 MakeDataset = Callable[..., Path]
 
@@ -56,7 +57,7 @@ def test_stored_inputs_are_not_planned_again(
     store = EmbeddingStore(store_root(paths), describe_encoder(profile.embed.text, paths))
     store.append([i.key for i in first.inputs[:10]], np.ones((10, 384), np.float32))
     plan = plan_embedding(dataset, profile, paths)
-    assert plan.counts["text"] == {"distinct": 12, "missing": 2}
+    assert plan.counts["text"] == ToEmbed(distinct=12, missing=2)
     assert len(plan.new_inputs["text"]) == 2
 
 
@@ -64,7 +65,7 @@ def test_there_is_a_shard_a_modality_even_without_inputs(
     make_dataset: MakeDataset, profile: Profile, paths: DeploymentPaths
 ) -> None:
     plan = plan_embedding(make_dataset(weeks=2, scenes=0), profile, paths)
-    assert plan.counts["image"] == {"distinct": 0, "missing": 0}
+    assert plan.counts["image"] == ToEmbed(distinct=0, missing=0)
     works = [read_work(file) for file in plan.work_files]
     assert [(w.modality, len(w.inputs)) for w in works] == [("image", 0), ("text", 6)]
 

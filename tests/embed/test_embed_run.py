@@ -123,7 +123,7 @@ def test_a_corrupt_shard_is_rebuilt(
     shard.chmod(0o644)
     shard.write_bytes(shard.read_bytes()[:-20])
     plan = plan_embedding(embedded, profile, paths)
-    assert plan.counts["text"]["missing"] == 9
+    assert plan.counts["text"].missing == 9
     assert embed_shard(_text_file(plan), profile, paths).embedded == 9
     texts = [i.text for i in read_work(_text_file(plan)).inputs]
     assert np.array_equal(_stored(_text_file(plan), paths), minilm.encode(texts))

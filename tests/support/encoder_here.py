@@ -24,8 +24,10 @@ def encode_here(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(run, "_run_child", _answered)
 
 
-def _answered(work: ShardWork, work_file: Path, paths: DeploymentPaths) -> dict[str, Any]:
+def _answered(
+    work: ShardWork, work_file: Path, paths: DeploymentPaths, budget_s: float
+) -> dict[str, Any]:
     output = io.StringIO()
     with redirect_stdout(output):
-        code = child.main(str(work_file), str(paths.home), str(os.getppid()))
+        code = child.main(str(work_file), str(paths.home), str(os.getppid()), str(budget_s))
     return run._result(code, output.getvalue(), work, work_file)

@@ -192,7 +192,17 @@ def decided(
     """The gate's decision in such a world."""
     nothing: Any = None
     new_weeks = MadeWeeks(
-        profile, "2018-w52", nothing, nothing, nothing, (), Path(), recent, *week, {PRIMARY: past}
+        profile,
+        "2018-w52",
+        nothing,
+        nothing,
+        nothing,
+        (),
+        Path(),
+        None,
+        recent,
+        *week,
+        {PRIMARY: past},
     )
     return decide(
         pd.concat(tables, ignore_index=True), [candidate], champion, profile, new_weeks=new_weeks
