@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,8 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 
 from pipelines.arrays import AnyArray, Float64s
+from pipelines.satellite import FetchedScenes, fetch_scenes
+from pipelines.satellite.periods import Period
 from pipelines.satellite_config import BANDS, SatelliteConfig
 from support.publisher import HURRIED as HURRIED
 from support.publisher import Site
@@ -40,7 +43,9 @@ def truth(day: date, band: str, east: int = 0) -> AnyArray:
 
 
 @lru_cache(maxsize=512)
-def tiff(shape: tuple[int, int], raw: bytes, kind: str, pixel: int, left: int) -> bytes:
+def tiff(
+    shape: tuple[int, int], raw: bytes, kind: str, pixel: int, corner: tuple[int, int], crs: str
+) -> bytes:
     """A cloud-optimised TIFF of a tile."""
     values = np.frombuffer(raw, dtype=kind).reshape(shape)
     by = "mode" if kind == "uint8" else "average"
@@ -51,8 +56,8 @@ def tiff(shape: tuple[int, int], raw: bytes, kind: str, pixel: int, left: int) -
             height=shape[0],
             count=1,
             dtype=kind,
-            crs=UTM,
-            transform=from_origin(left, TOP, pixel, pixel),
+            crs=crs,
+            transform=from_origin(*corner, pixel, pixel),
             nodata=0,
             compress="deflate",
             blocksize=128,
@@ -62,13 +67,15 @@ def tiff(shape: tuple[int, int], raw: bytes, kind: str, pixel: int, left: int) -
         return bytes(memory.getbuffer())
 
 
-def band_file(cells: AnyArray, pixel: int, left: int = LEFT, noise: int = 0) -> bytes:
+def band_file(
+    cells: AnyArray, pixel: int, corner: tuple[int, int], crs: str = UTM, noise: int = 0
+) -> bytes:
     """Cells as a file in pixels of so many metres; with noise it is as large as a real one."""
     pixels = cells.repeat(CELL // pixel, axis=0).repeat(CELL // pixel, axis=1)
     if noise:
         rng = np.random.default_rng(noise)
         pixels = (pixels + rng.integers(0, 500, pixels.shape)).astype(pixels.dtype)
-    return tiff(pixels.shape, pixels.tobytes(), str(pixels.dtype), pixel, left)
+    return tiff(pixels.shape, pixels.tobytes(), str(pixels.dtype), pixel, corner, crs)
 
 
 @dataclass
@@ -91,16 +98,19 @@ class StacSite(Site):
         east: int = 0,
         added: int = 0,
         noise: int = 0,
+        corner: tuple[int, int] | None = None,
+        crs: str = UTM,
         **properties: Any,
     ) -> str:
         """An item of a day: the truth, plus `added`, under clouds where `cloudy` (17, 17) is true.
 
         Args:
+            corner, crs: of the tile, where it is not beside the others.
             properties: instead of the processing baseline 03.00; `__` stands for a colon.
 
         Returns: its id.
         """
-        name, left = f"S2A_{day:%Y%m%d}_{east}", LEFT + east * WIDE
+        name, at = f"S2A_{day:%Y%m%d}_{east}", corner or (LEFT + east * WIDE, TOP)
         classes = np.full((CELLS, CELLS), VEGETATION, dtype=np.uint8)
         if cloudy is not None:
             classes[cloudy] = CLOUD
@@ -110,12 +120,12 @@ class StacSite(Site):
                 cells[cloudy] = 9000
             pixel = _RESOLUTION.get(band, 20)
             self.bodies[f"/{name}/{band}.tif"] = band_file(
-                cells.astype(np.uint16), pixel, left, noise
+                cells.astype(np.uint16), pixel, at, crs, noise
             )
-        self.bodies[f"/{name}/SCL.tif"] = band_file(classes, 20, left)
+        self.bodies[f"/{name}/SCL.tif"] = band_file(classes, 20, at, crs)
         said = {key.replace("__", ":"): value for key, value in properties.items()}
         said = said or {"s2:processing_baseline": "03.00"}
-        self.items.append(_item(name, day, left, said))
+        self.items.append(_item(name, day, at, crs, said))
         return name
 
     def body(self, path: str) -> bytes | None:
@@ -170,8 +180,11 @@ def _landing(url: str) -> dict[str, Any]:
     }
 
 
-def _item(name: str, day: date, left: int, said: dict[str, Any]) -> dict[str, Any]:
-    box = transform_bounds(UTM, "EPSG:4326", left, TOP - WIDE, left + WIDE, TOP)
+def _item(
+    name: str, day: date, at: tuple[int, int], crs: str, said: dict[str, Any]
+) -> dict[str, Any]:
+    left, top = at
+    box = transform_bounds(crs, "EPSG:4326", left, top - WIDE, left + WIDE, top)
     west, south, east, north = box
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     files = {key: {"href": f"SITE/{name}/{key}.tif"} for key in (*BANDS, "SCL")}
@@ -197,16 +210,50 @@ def square(left: int, top: int, width: int, height: int) -> tuple[Float64s, ...]
     return (np.column_stack([xs, ys]),)
 
 
-def settings_for(site: StacSite, **changed: Any) -> SatelliteConfig:
-    """What a profile would say of the site."""
-    return SatelliteConfig(**({"url": f"{site.url}stac", "resolution_m": 40} | changed))
+WEEK = Period(date(2024, 11, 3), date(2024, 11, 9))
+UNIT = "05001"
 
 
-def read(path: Any) -> AnyArray:
-    """(B, H, W) of a scene."""
-    with rasterio.open(path) as scene:
-        values: AnyArray = scene.read()
-    return values
+class SceneFetcher:
+    """Fetches from the site into one folder, as often as a test asks.
+
+    Attributes:
+        units: by default one of 5 x 4 cells, that begins at column 2 and row 3 of the first tile.
+    """
+
+    def __init__(self, site: StacSite, to: Path) -> None:
+        self.site, self.to = site, to
+        self.units = {UNIT: [square(2, 3, 5, 4)]}
+
+    def settings(self, **changed: Any) -> SatelliteConfig:
+        """What a profile would say of the site."""
+        return SatelliteConfig(**({"url": f"{self.site.url}stac", "resolution_m": 40} | changed))
+
+    def __call__(
+        self, *periods: Period, today: date = date(2025, 1, 1), **changed: Any
+    ) -> FetchedScenes:
+        settings = self.settings(**changed)
+        return fetch_scenes(settings, self.units, periods or (WEEK,), self.to, today, HURRIED)
+
+    def scene(self, first: date = WEEK.first, unit: str = UNIT) -> AnyArray:
+        """(B, H, W) of a scene."""
+        with rasterio.open(self.to / f"images/{unit}/image_{first}.tiff") as scene:
+            values: AnyArray = scene.read()
+        return values
+
+    def files(self) -> dict[str, bytes]:
+        """Scenes and whatever else lies beside them."""
+        images = self.to / "images"
+        return {
+            path.relative_to(images).as_posix(): path.read_bytes()
+            for path in sorted(images.rglob("*"))
+            if path.is_file()
+        }
+
+
+def truth_of(day: date) -> AnyArray:
+    """(B, 4, 5) of the cells of the usual unit."""
+    return np.stack([truth(day, band)[3:7, 2:7] for band in BANDS])
 
 
 def in_cells(values: AnyArray, resolution_m: int = 40) -> AnyArray:
