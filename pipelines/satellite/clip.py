@@ -1,10 +1,11 @@
 """One item of the catalogue as far as it is clear over one unit.
 
-Shape letters: B bands, H height, W width of the grid.
+Shape letters: H height, W width of the grid.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,9 @@ from pipelines.arrays import AnyArray, Bools
 from pipelines.fetch.web import Missing
 from pipelines.satellite.catalogue import Item
 from pipelines.satellite.grid import Grid
-from pipelines.satellite.window import UnusableFile, read_window
-from pipelines.satellite.wire import Wire
+from pipelines.satellite.parts import Parts
+from pipelines.satellite.window import UnusableFile
+from pipelines.satellite_config import BANDS
 
 _SHOWN = (1, 2, 3)  # blue, green, red: as dark as land gets
 
@@ -25,15 +27,24 @@ class Clip:
 
     Attributes:
         seen, clear: pixels of the unit that the satellite saw, and that the mask calls clear.
-        values: (B, H, W) uint16 reflectance x 10,000, 0 where not clear; None if nothing is.
+        whole: (H, W) of the clear ones, those with a value in every band.
+        raw: of each band (H, W) values as the files have them; none if nothing is clear.
     """
 
+    item: Item
     seen: int
     clear: int
-    values: AnyArray | None = None
+    whole: Bools
+    raw: Sequence[AnyArray]
+
+    def band(self, at: int) -> AnyArray:
+        """(H, W) uint16 reflectance x 10,000 without an offset, 0 where not clear. What falls to 0
+        or below is 1, since 0 is nodata."""
+        values = np.clip(self.raw[at].astype(np.int32) + self.item.offsets[at], 1, 65_535)
+        return np.where(self.whole, values, 0).astype(np.uint16)
 
 
-def clip(item: Item, grid: Grid, clear: tuple[int, ...], wire: Wire) -> Clip:
+def clip(item: Item, grid: Grid, clear: tuple[int, ...], parts: Parts) -> Clip:
     """Read an item over a unit: the mask, and the bands only if something is clear.
 
     Raises:
@@ -41,32 +52,27 @@ def clip(item: Item, grid: Grid, clear: tuple[int, ...], wire: Wire) -> Clip:
         UnusableFile: a file is gone or damaged, or its values contradict what the item says.
     """
     try:
-        classes = read_window(wire, item.mask, grid, "classes")
+        classes = parts.window(item.id, "mask", item.mask, "classes")
         seen = (classes != 0) & grid.inside
         good = seen & np.isin(classes, clear)
-        if not good.any():
-            return Clip(int(seen.sum()), 0)
-        raw = np.stack([read_window(wire, href, grid, "values") for href in item.hrefs])
+        files = zip(BANDS, item.hrefs, strict=True) if good.any() else ()
+        raw = [parts.window(item.id, band, href, "values") for band, href in files]
     except Missing as err:
         raise UnusableFile(f"a file is gone: {err.where}") from err
-    whole = good & (raw != 0).all(axis=0)
-    _require_offset(item, raw, whole)
-    return Clip(int(seen.sum()), int(good.sum()), _reflectance(item, raw, whole))
+    whole = good.copy()
+    for values in raw:
+        whole &= values != 0
+    made = Clip(item, int(seen.sum()), int(good.sum()), whole, raw)
+    _require_offset(made)
+    return made
 
 
-def _require_offset(item: Item, raw: AnyArray, whole: Bools) -> None:
+def _require_offset(made: Clip) -> None:
     """Raise UnusableFile if what is to be taken off was taken off before, as catalogues have
     done without saying so."""
-    for band in _SHOWN:
-        offset = item.offsets[band]
-        if offset < 0 and whole.any() and np.median(raw[band][whole]) < -offset:
+    for band in _SHOWN if made.whole.any() else ():
+        offset = made.item.offsets[band]
+        if offset < 0 and np.median(made.raw[band][made.whole]) < -offset:
             raise UnusableFile(
-                f"half of its values are below {-offset}, which {item.rule} says was added"
+                f"half of its values are below {-offset}, which were added by {made.item.rule}"
             )
-
-
-def _reflectance(item: Item, raw: AnyArray, whole: Bools) -> AnyArray:
-    """Values without the offset; what falls to 0 or below is 1, since 0 is nodata."""
-    added = np.array(item.offsets, dtype=np.int32)[:, None, None]
-    values = np.clip(raw.astype(np.int32) + added, 1, 65_535)
-    return np.where(whole, values, 0).astype(np.uint16)

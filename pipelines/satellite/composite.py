@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.arrays import AnyArray
+from pipelines.satellite.clip import Clip
+from pipelines.satellite_config import BANDS
 
 
-def composite(days: Sequence[Sequence[AnyArray]]) -> AnyArray:
+def composite(days: Sequence[Sequence[Clip]]) -> AnyArray:
     """(B, H, W) uint16: of each pixel and band the median of its clear days, 0 where none is.
 
     The median, not the newest clear pixel: a cloud or its shadow that the mask did not see is then
@@ -20,18 +22,16 @@ def composite(days: Sequence[Sequence[AnyArray]]) -> AnyArray:
     two tiles counts once.
 
     Args:
-        days: the clips (B, H, W) of each day, the one to be preferred first; all 0 where not clear.
+        days: the clips of each day, the one to be preferred first.
     """
-    first = days[0][0]
-    return np.stack(
-        [median(np.stack([_mosaic(one, b) for one in days])) for b in range(len(first))]
-    )
+    bands = range(len(BANDS))
+    return np.stack([median(np.stack([_mosaic(one, b) for one in days])) for b in bands])
 
 
-def _mosaic(clips: Sequence[AnyArray], band: int) -> AnyArray:
-    out = np.array(clips[0][band])
+def _mosaic(clips: Sequence[Clip], band: int) -> AnyArray:
+    out = clips[0].band(band)
     for other in clips[1:]:
-        out = np.where(out == 0, other[band], out)
+        out = np.where(out == 0, other.band(band), out)
     return out
 
 

@@ -117,6 +117,7 @@ class _Fetch:
             unit: _fingerprint(settings, grid) for unit, grid in self._grids.items()
         }
         self._catalogue: Catalogue | None = None  # asked only if something is missing
+        self._brought = 0  # windows of files, of which the next call need not read any again
         self._done = FetchedScenes()
 
     def all(self, asked: Sequence[Period]) -> FetchedScenes:
@@ -129,12 +130,17 @@ class _Fetch:
                 progress.advance()
             self._done.left = 0
             shutil.rmtree(self._folder / _STATE / "parts", ignore_errors=True)
-        except CapReached:
+        except CapReached as err:
+            if not self._brought:
+                raise FetchError(
+                    f"{self._settings.max_bytes:,} bytes are too few for the next file",
+                    where="satellite.max_bytes",
+                    fix="raise it, or --max-mb; or set a coarser satellite.resolution_m",
+                ) from err
             log.info("the cap of %d bytes is reached", self._settings.max_bytes)
         finally:
             self._done.bytes_read = self._wire.bytes_read
-            if self._done.written or self._done.without:
-                self._records.write_table()
+            self._records.write_table()
         return self._done
 
     def _one(self, unit: str, period: Period) -> None:
@@ -149,8 +155,12 @@ class _Fetch:
             self._records.write(record.model_copy(update={"asked_on": self._today}))
             self._done.here += 1
             return
-        parts = Parts(self._folder / _STATE / "parts" / settings / unit / str(period.first))
-        made = scene_of(items, self._grids[unit], self._settings, self._wire, parts)
+        folder = self._folder / _STATE / "parts" / settings / unit / str(period.first)
+        parts = Parts(folder, self._grids[unit], self._wire)
+        try:
+            made = scene_of(items, self._grids[unit], self._settings, parts)
+        finally:
+            self._brought += parts.brought
         self._keep(unit, period, made)
         parts.remove()
 

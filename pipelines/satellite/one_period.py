@@ -16,7 +16,6 @@ from pipelines.satellite.composite import composite
 from pipelines.satellite.grid import Grid
 from pipelines.satellite.parts import Parts
 from pipelines.satellite.window import UnusableFile
-from pipelines.satellite.wire import Wire
 from pipelines.satellite_config import SatelliteConfig
 
 log = logging.getLogger(__name__)
@@ -40,54 +39,38 @@ class Made:
     bytes_read: int = 0
 
 
-def scene_of(
-    items: Sequence[Item], grid: Grid, settings: SatelliteConfig, wire: Wire, parts: Parts
-) -> Made:
+def scene_of(items: Sequence[Item], grid: Grid, settings: SatelliteConfig, parts: Parts) -> Made:
     """The scene of a period, if enough of the unit is clear.
 
     Raises:
         CapReached, FetchError: of the wire. What was read whole is in `parts`.
     """
-    made = Made()
-    clips: dict[Item, Clip] = {}
+    made, clips = Made(), list[Clip]()
     for item in items:
         try:
-            clips[item], taken = _clip(item, grid, settings, wire, parts)
+            if item.problem:
+                raise UnusableFile(item.problem)
+            clips.append(clip(item, grid, settings.clear, parts))
+            made.items[item.id] = item.rule if clips[-1].clear else "nothing clear"
         except UnusableFile as err:
             made.items[item.id] = f"passed over: {err}"
             log.warning("item %s is passed over: %s", item.id, err)
-            continue
-        made.bytes_read += taken
-        made.items[item.id] = item.rule if clips[item].clear else "nothing clear"
+    made.bytes_read = parts.bytes_read
     _judge(made, clips, grid, settings)
     return made
 
 
-def _clip(
-    item: Item, grid: Grid, settings: SatelliteConfig, wire: Wire, parts: Parts
-) -> tuple[Clip, int]:
-    """An item's clip, read now or before, and the bytes that it took."""
-    if item.problem:
-        raise UnusableFile(item.problem)
-    if (kept := parts.get(item.id)) is not None:
-        return kept
-    before = wire.bytes_read
-    read = clip(item, grid, settings.clear, wire)
-    parts.put(item.id, read, wire.bytes_read - before)
-    return read, wire.bytes_read - before
-
-
-def _judge(made: Made, clips: Mapping[Item, Clip], grid: Grid, settings: SatelliteConfig) -> None:
+def _judge(made: Made, clips: Sequence[Clip], grid: Grid, settings: SatelliteConfig) -> None:
     """Lay the clips together, and say what came of it."""
     area = int(grid.inside.sum())
-    if seen := sum(one.seen for one in clips.values()):
-        made.cloud_share = round(1 - sum(one.clear for one in clips.values()) / seen, 4)
+    if seen := sum(one.seen for one in clips):
+        made.cloud_share = round(1 - sum(one.clear for one in clips) / seen, 4)
     days = _by_day(clips)
     if not days:
         made.reason = _why_nothing(made.items, bool(clips), bool(seen))
         return
-    for day, values in days.items():
-        clear = np.logical_or.reduce([one[0] != 0 for one in values])
+    for day, of_day in days.items():
+        clear = np.logical_or.reduce([one.whole for one in of_day])
         made.days[day] = round(int(clear.sum()) / area, 4)
     scene = composite(list(days.values()))
     share = int((scene[0] != 0).sum()) / area
@@ -98,13 +81,12 @@ def _judge(made: Made, clips: Mapping[Item, Clip], grid: Grid, settings: Satelli
         made.values = scene
 
 
-def _by_day(clips: Mapping[Item, Clip]) -> dict[date, list[AnyArray]]:
-    """Day -> values of its items with something clear, the newest edition first."""
-    days: dict[date, list[AnyArray]] = {}
-    for item in sorted(clips, key=lambda one: (one.made, one.id), reverse=True):
-        values = clips[item].values
-        if values is not None and values[0].any():
-            days.setdefault(item.day, []).append(values)
+def _by_day(clips: Sequence[Clip]) -> dict[date, list[Clip]]:
+    """Day -> its clips with something clear, the newest edition first."""
+    days: dict[date, list[Clip]] = {}
+    for one in sorted(clips, key=lambda one: (one.item.made, one.item.id), reverse=True):
+        if one.whole.any():
+            days.setdefault(one.item.day, []).append(one)
     return dict(sorted(days.items()))
 
 

@@ -54,6 +54,9 @@ class SceneRecord(BaseModel):
     settings: str
 
 
+_COLUMNS = tuple(name for name in SceneRecord.model_fields if name not in ("settings", "period"))
+
+
 class Records:
     """The records below one folder."""
 
@@ -82,11 +85,12 @@ class Records:
         """All records as one table, by unit and day, for people."""
         found = [_read(path) for path in sorted((self._folder / _RECORDS).glob("*/*.json"))]
         rows = [
-            record.model_dump(mode="json", exclude={"settings", "period"})
+            record.model_dump(mode="json")
             | {"observation_days": len(record.observation_days), "items": len(record.items)}
             for record in found
         ]
-        return write_atomic(self._folder / TABLE, frame_csv(pd.DataFrame(rows)))
+        frame = pd.DataFrame(rows, columns=[*_COLUMNS]).astype({"age_days": "Int64"})
+        return write_atomic(self._folder / TABLE, frame_csv(frame))
 
     def _path(self, unit: str, first: date) -> Path:
         return self._folder / _RECORDS / unit / f"{first}.json"

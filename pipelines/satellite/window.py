@@ -21,11 +21,14 @@ _READING = {
 }
 
 
+Kind = Literal["values", "classes"]
+
+
 class UnusableFile(Exception):
     """A file of an item cannot be read; the item is passed over."""
 
 
-def read_window(wire: Wire, href: str, grid: Grid, kind: Literal["values", "classes"]) -> AnyArray:
+def read_window(wire: Wire, href: str, grid: Grid, kind: Kind) -> AnyArray:
     """(H, W) uint16 of a file's first band, 0 where it has nothing.
 
     Only the tiles of the window are read, from the pyramid level that is next finer than the grid.

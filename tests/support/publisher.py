@@ -145,9 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(body[at : at + 1000])
                     time.sleep(fault[1])
             else:
-                self.site.sent += self.wfile.write(
-                    body[: fault[1]] if fault[0] in ("cut", "stall") else body
-                )
+                part = body[: fault[1]] if fault[0] in ("cut", "stall") else body
+                self.site.sent += len(part)  # before the client can have it
+                self.wfile.write(part)
                 if fault[0] == "stall":
                     time.sleep(60)
         except (BrokenPipeError, ConnectionResetError):

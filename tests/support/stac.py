@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import rasterio
+import yaml
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
@@ -115,7 +116,7 @@ class StacSite(Site):
         if cloudy is not None:
             classes[cloudy] = CLOUD
         for band in BANDS:
-            cells = truth(day, band, east) + added
+            cells = truth(day, band, east).astype(np.int32) + added
             if cloudy is not None:
                 cells[cloudy] = 9000
             pixel = _RESOLUTION.get(band, 20)
@@ -127,6 +128,14 @@ class StacSite(Site):
         said = said or {"s2:processing_baseline": "03.00"}
         self.items.append(_item(name, day, at, crs, said))
         return name
+
+    def constant(self, value: int, pixel: int) -> bytes:
+        """A file of the first tile that is the same everywhere."""
+        return band_file(np.full((CELLS, CELLS), value, dtype=np.uint16), pixel, (LEFT, TOP))
+
+    def noisy(self, pixel: int) -> bytes:
+        """One that no compression makes small."""
+        return band_file(truth(date(2024, 1, 1), "B05"), pixel, (LEFT, TOP), noise=1)
 
     def body(self, path: str) -> bytes | None:
         parts = urlsplit(path)
@@ -234,6 +243,38 @@ class SceneFetcher:
     ) -> FetchedScenes:
         settings = self.settings(**changed)
         return fetch_scenes(settings, self.units, periods or (WEEK,), self.to, today, HURRIED)
+
+    def profile(self, folder: Path, **changed: Any) -> Path:
+        """A profile of these units and settings, with one file of cases, in a folder."""
+        shapes = [
+            {
+                "type": "Feature",
+                "properties": {"code": unit},
+                "geometry": {
+                    "type": "MultiPolygon",
+                    "coordinates": [[ring.tolist() for ring in one] for one in polygons],
+                },
+            }
+            for unit, polygons in self.units.items()
+        ]
+        (folder / "units.geojson").write_text(
+            json.dumps({"type": "FeatureCollection", "features": shapes})
+        )
+        said = {
+            "profile": "town",
+            "place": {"boundaries": {"file": "units.geojson", "code": "code"}},
+            "data": {
+                "inputs": [
+                    {
+                        "file": "cases.csv",
+                        "columns": {name: name for name in ("unit", "year", "week", "cases")},
+                    }
+                ]
+            },
+            "satellite": self.settings(**changed).model_dump(mode="json", exclude_defaults=True),
+        }
+        (folder / "town.yaml").write_text(yaml.safe_dump(said))
+        return folder / "town.yaml"
 
     def scene(self, first: date = WEEK.first, unit: str = UNIT) -> AnyArray:
         """(B, H, W) of a scene."""
