@@ -79,9 +79,7 @@ class Profile(Frozen):
     serving: ServingConfig = ServingConfig()
     bulletin: BulletinConfig = BulletinConfig()
     retention: RetentionConfig = RetentionConfig()
-    satellite: SatelliteConfig | None = Field(
-        None, description="where `denguard fetch scenes` looks for scenes of the units"
-    )
+    satellite: SatelliteConfig | None = Field(None, description="for `denguard fetch scenes`")
     model_name: str = "denguard"
     schedule: str | None = Field(
         None,

@@ -45,4 +45,5 @@ def median(stack: AnyArray) -> AnyArray:
     middle = [
         np.take_along_axis(ordered, at[None], axis=0)[0].astype(np.uint32) for at in (low, high)
     ]
-    return ((middle[0] + middle[1] + 1) // 2).astype(np.uint16)
+    out: AnyArray = ((middle[0] + middle[1] + 1) // 2).astype(np.uint16)
+    return out

@@ -72,7 +72,7 @@ def fetch_scenes(
         asked: the periods, in the order in which they are wanted.
 
     Raises:
-        ConfigError: a unit's shape or code cannot be used.
+        ConfigError: a unit's shape cannot be used, or the folder holds scenes of other periods.
         FetchError: the catalogue or a file's server does not answer; what is finished stays.
     """
     folder = folder.absolute()
@@ -110,6 +110,7 @@ class _Fetch:
     ) -> None:
         self._settings, self._folder, self._today, self._wire = settings, folder, today, wire
         self._records = Records(folder)
+        self._records.require(settings.period)
         self._grids = {
             unit: grid_of(unit, polygons, settings.resolution_m) for unit, polygons in units.items()
         }
@@ -140,7 +141,7 @@ class _Fetch:
             log.info("the cap of %d bytes is reached", self._settings.max_bytes)
         finally:
             self._done.bytes_read = self._wire.bytes_read
-            self._records.write_table()
+            self._records.write_csv()
         return self._done
 
     def _one(self, unit: str, period: Period) -> None:

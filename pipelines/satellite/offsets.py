@@ -58,7 +58,7 @@ def offsets_of(
 
 def _raster(asset: Mapping[str, Any]) -> dict[str, float]:
     """`scale` and `offset` that a file's fields give, in the form of either raster extension."""
-    first = next(iter(asset.get("raster:bands") or asset.get("bands") or ()), {})
+    first: Any = next(iter(asset.get("raster:bands") or asset.get("bands") or ()), {})
     places: list[Mapping[str, Any]] = [asset, first if isinstance(first, Mapping) else {}]
     found = {}
     for key in ("scale", "offset"):

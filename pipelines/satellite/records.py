@@ -12,7 +12,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipelines.errors import StoreError
+from pipelines.errors import ConfigError, StoreError
 from pipelines.satellite.periods import Period
 from pipelines.storage.files import write_atomic, write_json
 from pipelines.storage.people_csv import frame_csv
@@ -63,6 +63,17 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def require(self, period: Literal["week", "month"]) -> None:
+        """Raise ConfigError if the folder holds scenes of the other period: the files' names do
+        not tell which, and a drop has one."""
+        first = next((self._folder / _RECORDS).glob("*/*.json"), None)
+        if first is not None and (found := _read(first).period) != period:
+            raise ConfigError(
+                f"the folder holds scenes of each {found}, the profile asks for each {period}",
+                where=str(self._folder),
+                fix="fetch into another folder, or set satellite.period",
+            )
+
     def scene_name(self, unit: str, period: Period) -> str:
         """Where a scene lies, as seen from the folder."""
         return f"{_IMAGES}/{unit}/image_{period.first}.tiff"
@@ -81,7 +92,7 @@ class Records:
         path = self._path(record.unit_id, record.first_day)
         write_json(path, record.model_dump(mode="json"))
 
-    def write_table(self) -> Path:
+    def write_csv(self) -> Path:
         """All records as one table, by unit and day, for people."""
         found = [_read(path) for path in sorted((self._folder / _RECORDS).glob("*/*.json"))]
         rows = [

@@ -15,6 +15,7 @@ from pipelines.satellite.range_file import RangeFile
 from pipelines.satellite.wire import Wire
 
 _MOST_BLOCK_PIXELS = 4096 * 4096  # that a file may say one tile has; Sentinel-2's have 1024 x 1024
+_ALMOST = 0.05  # a zone beside the grid's has metres that are a thousandth longer or shorter
 _READING = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no request for files that may lie beside it
     "GDAL_NUM_THREADS": "1",
@@ -61,7 +62,7 @@ def read_window(wire: Wire, href: str, grid: Grid, kind: Kind) -> AnyArray:
             pixels = source.read(1, window=window, out_shape=shape, resampling=by)
             place = rasterio.transform.from_bounds(*source.window_bounds(window), *shape[::-1])
             crs = source.crs
-    except (RasterioError, ValueError, MemoryError) as err:
+    except (RasterioError, ValueError, ArithmeticError, MemoryError) as err:
         raise file.failure or UnusableFile(f"{href}: {str(err)[:200]}") from err
     if file.failure is not None:  # GDAL may take a short read for the end of something
         raise file.failure
@@ -77,7 +78,8 @@ def _check(source: Any) -> None:
     (height, width), kind = source.block_shapes[0], source.dtypes[0]
     if kind not in ("uint8", "uint16"):
         raise UnusableFile(f"{source.name}: its values are {kind}, not uint8 or uint16")
-    if source.crs is None or source.transform.b or source.transform.d:
+    known = source.crs is not None and (source.crs.is_projected or source.crs.is_geographic)
+    if not known or source.transform.b or source.transform.d:
         raise UnusableFile(f"{source.name}: it does not say where it lies, or is turned")
     if height * width > _MOST_BLOCK_PIXELS:
         raise UnusableFile(f"{source.name}: a tile of {width} x {height} pixels is too large")
@@ -93,8 +95,8 @@ def _window(source: Any, grid: Grid) -> tuple[Any, tuple[int, int]]:
     from rasterio.windows import Window, from_bounds
 
     box = transform_bounds(grid.crs, source.crs, *grid.bounds, densify_pts=21)
-    step = max(1, int(grid.resolution_m / source.res[0] + 1e-6))
     wanted = from_bounds(*box, transform=source.transform)
+    step = max(1, int(wanted.width / grid.inside.shape[1] + _ALMOST))
     left, right = _whole(wanted.col_off, wanted.width, source.width, step)
     top, bottom = _whole(wanted.row_off, wanted.height, source.height, step)
     shape = (-(-(bottom - top) // step), -(-(right - left) // step))

@@ -76,7 +76,7 @@ def _vrt(site: StacSite, item: str) -> None:
 
 def _damaged(site: StacSite, item: str) -> None:
     whole = site.noisy(20)
-    _other_file(site, item, whole[:2000] + b"\xff" * (len(whole) - 2000))
+    _other_file(site, item, whole[:2000] + b"U" * (len(whole) - 2000))
 
 
 def _short(site: StacSite, item: str) -> None:

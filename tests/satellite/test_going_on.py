@@ -15,7 +15,7 @@ import pytest
 from support.killed import dies_at
 from support.stac import UNIT, WEEK, SceneFetcher, StacSite, square
 
-from pipelines.errors import FetchError
+from pipelines.errors import ConfigError, FetchError
 from pipelines.satellite.periods import Period
 
 LAST_WEEK = Period(date(2024, 10, 27), date(2024, 11, 2))
@@ -106,6 +106,12 @@ def test_other_settings_make_other_scenes(two_weeks: StacSite, fetch: SceneFetch
     assert fetch.files() != before
     assert len(fetch(resolution_m=80, min_clear_share=1.0, clear=(6,)).without) == 1
     assert fetch.files() == {}
+
+
+def test_weeks_and_months_do_not_share_a_folder(site: StacSite, fetch: SceneFetcher) -> None:
+    fetch()
+    with pytest.raises(ConfigError, match="holds scenes of each week"):
+        fetch(Period(date(2024, 10, 1), date(2024, 10, 31)), period="month")
 
 
 def test_a_scene_that_was_deleted_comes_again(two_weeks: StacSite, fetch: SceneFetcher) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import ValidationError
 from support.stac import UNIT, SceneFetcher, StacSite, square
 from typer.testing import CliRunner
 
@@ -16,44 +19,57 @@ from pipelines.contracts import SceneQuality
 from pipelines.data.drops import read_drop
 from pipelines.data.scenes import scan_scenes
 from pipelines.errors import ConfigError
+from pipelines.place_config import PlaceConfig
 from pipelines.satellite.periods import periods
+from pipelines.satellite_config import BANDS, SatelliteConfig
 from pipelines.weeks import CDC, ISO
 
+PAGE = (Path(__file__).parents[2] / "docs" / "scenes.md").read_text(encoding="utf-8")
+(EXAMPLE,) = re.findall(r"<!-- example: scenes -->\n```yaml\n(.*?)```", PAGE, re.S)
+FETCH, DROP = re.findall(r"^\$ denguard (.*)$", PAGE, re.M)
 CASES = "unit,year,week,cases\n" + "".join(f"{UNIT},2024,{week},5\n" for week in range(30, 46))
 
 
-def test_fetched_scenes_are_usable_scenes_of_a_drop(
+def test_the_pages_commands_bring_scenes_that_a_run_can_use(
     site: StacSite,
     fetch: SceneFetcher,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DENGUARD_HOME", str(tmp_path))
-    site.add(date(2024, 11, 4), added=1000, s2__processing_baseline="05.11")
-    site.add(date(2024, 10, 29), added=1000, s2__processing_baseline="05.11")
-    profile = fetch.profile(tmp_path)
-    asked = ["--profile", str(profile), "--from", "2024-w43", "--to", "2024-w45"]
-    told = CliRunner().invoke(app, ["fetch", "scenes", *asked, "--to-folder", str(fetch.to)])
+    monkeypatch.chdir(tmp_path)
+    for day in (date(2024, 11, 4), date(2024, 11, 12)):
+        site.add(day, added=1000, s2__processing_baseline="05.11")
+    (tmp_path / "profiles").mkdir()
+    fetch.profile(tmp_path / "profiles").rename(tmp_path / "profiles" / "districts.yaml")
+    (tmp_path / "next.csv").write_text(CASES)
+    told = CliRunner().invoke(app, [*FETCH.split(), "--to", "2024-w46"])
     assert told.exit_code == 0, told.output
     assert "2 scenes written" in told.output
-    assert f"no scene of {UNIT} from 2024-10-20: the catalogue has no item" in told.output
-    (tmp_path / "cases.csv").write_text(CASES)
-    drop = [str(tmp_path / "cases.csv"), "--images", str(fetch.to / "images")]
-    made = CliRunner().invoke(
-        app, ["drop", "--profile", str(profile), "--received", "2024-11-12", *drop]
-    )
+    assert f"no scene of {UNIT} from 2024-10-27: the catalogue has no item" in told.output
+    made = CliRunner().invoke(app, DROP.split())
     assert made.exit_code == 0, made.output
-    scenes = scan_scenes(
-        read_drop(tmp_path / "data/drops/2024-11-12"),
-        ScenePolicy(),
-        tmp_path / "cache.json",
-        TextCodes(),
-    )
+    drop = read_drop(tmp_path / "data/drops/2024-11-12")
+    assert drop.info.scene_period == "week"
+    scenes = scan_scenes(drop, ScenePolicy(), tmp_path / "cache.json", TextCodes())
     assert list(scenes["unit_id"]) == [UNIT, UNIT]
-    assert list(scenes["scene_date"]) == [date(2024, 10, 27), date(2024, 11, 3)]
+    assert list(scenes["scene_date"]) == [date(2024, 11, 3), date(2024, 11, 10)]
     assert list(scenes["problem"]) == ["", ""]
     assert set(scenes["quality"]) == {SceneQuality.OK.value}
     assert scenes["content_sha256"].nunique() == 2
+
+
+def test_the_pages_lines_are_a_profiles() -> None:
+    said = yaml.safe_load(EXAMPLE)
+    settings = SatelliteConfig.model_validate(said["satellite"])
+    assert (settings.names[0], settings.names[-1], settings.mask) == ("coastal", "swir22", "scl")
+    assert len(set(settings.names)) == len(BANDS)
+    assert PlaceConfig.model_validate(said["place"]).boundaries is not None
+
+
+def test_an_asset_of_no_band_of_ours_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'B10' is none of our bands"):
+        SatelliteConfig(url="https://stac.example.org", assets={"B10": "cirrus"})
 
 
 def test_a_reached_cap_is_told_and_ends_with_1(
@@ -93,7 +109,7 @@ def test_a_code_cannot_lead_out_of_the_folder(
 
 
 def test_periods_are_the_places_weeks_the_newest_first() -> None:
-    today = datetime(2024, 11, 13).date()
+    today = date(2024, 11, 13)
     weeks = periods("week", CDC, "2024-w44", None, today)
     assert [(p.first.isoformat(), p.last.isoformat()) for p in weeks] == [
         ("2024-11-03", "2024-11-09"),
