@@ -132,6 +132,15 @@ def test_a_server_without_range_requests_is_named(
         fetch()
 
 
+def test_another_piece_than_was_asked_for_is_refused(
+    site: StacSite, fetch: SceneFetcher, item: str
+) -> None:
+    site.bodies[f"/{item}/SCL.tif"] = site.noisy(20)
+    site.faults[f"/{item}/SCL.tif"] = [("shift", 100)]
+    with pytest.raises(FetchError, match="sends another piece of the file"):
+        fetch()
+
+
 def test_a_file_elsewhere_on_an_open_line_is_refused(
     site: StacSite, fetch: SceneFetcher, item: str
 ) -> None:

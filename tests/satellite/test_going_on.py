@@ -46,6 +46,18 @@ def test_the_cap_is_never_passed_and_later_calls_end_the_work(
     assert list(fetch.files()) == IMAGES
 
 
+def test_an_answer_that_broke_off_counts_against_the_cap(
+    site: StacSite, fetch: SceneFetcher
+) -> None:
+    name = site.add(date(2024, 11, 5), noise=1)
+    whole = SceneFetcher(site, fetch.to.with_name("whole"))().bytes_read
+    site.faults[f"/{name}/B12.tif"] = [("none",), ("cut", 1000)]  # its last piece
+    before = site.sent
+    assert fetch(max_bytes=whole).left == 1
+    assert site.sent - before <= whole
+    assert len(fetch(max_bytes=whole).written) == 1
+
+
 def test_a_cap_below_one_file_is_named(two_weeks: StacSite, fetch: SceneFetcher) -> None:
     """Else every call would read the same bytes, and none would get on."""
     with pytest.raises(FetchError, match="too few for the next file"):

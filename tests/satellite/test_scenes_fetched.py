@@ -143,6 +143,29 @@ def test_two_editions_of_a_tile_count_as_one_day(site: StacSite, fetch: SceneFet
     assert np.array_equal(in_cells(fetch.scene()), middle)
 
 
+def test_the_newer_edition_of_a_tile_is_shown(site: StacSite, fetch: SceneFetcher) -> None:
+    """A later baseline has better values, whatever the items are called."""
+    for edition, baseline, green in (("a", "05.11", 3000), ("z", "05.09", 2500)):
+        name = site.add(TUESDAY, added=1000, s2__processing_baseline=baseline)
+        for path in [path for path in site.bodies if path.startswith(f"/{name}/")]:
+            site.bodies[path.replace(name, edition)] = site.bodies.pop(path)
+        site.bodies[f"/{edition}/B03.tif"] = site.constant(green, 10)
+        site.items[-1]["id"] = edition
+        for asset in site.items[-1]["assets"].values():
+            asset["href"] = asset["href"].replace(name, edition)
+    fetch()
+    assert (fetch.scene()[BANDS.index("B03")] == 2000).all()
+
+
+def test_a_pixel_that_one_band_lacks_is_left_out(site: StacSite, fetch: SceneFetcher) -> None:
+    name = site.add(TUESDAY)
+    site.bodies[f"/{name}/B11.tif"] = site.constant(0, 20)
+    site.add(FRIDAY)
+    (record,) = fetch().written
+    assert list(record.observation_days) == [FRIDAY]
+    assert np.array_equal(in_cells(fetch.scene()), truth_of(FRIDAY))
+
+
 def test_a_tile_of_the_next_zone_is_laid_right(site: StacSite, fetch: SceneFetcher) -> None:
     """Each pixel has the value of the tile's pixel that lies there, whatever plane it is in."""
     other = "EPSG:32619"

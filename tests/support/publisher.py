@@ -42,7 +42,7 @@ class Site:
         faults: path -> what goes wrong, one a request: ("status", 503, {headers}), ("cut", bytes),
             ("hang", seconds), ("drip", seconds a kB),
             ("stall", bytes): it sends so many and falls silent, ("ignore range",), ("ignore
-            if-range",), ("other",) for other bytes.
+            if-range",), ("other",) for other bytes, ("shift", bytes): another part of the file.
         version: stands in every ETag.
         sent: bytes of bodies that went out.
     """
@@ -128,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
         if start and start >= len(body):
             self._send(416, b"", {"Content-Range": f"bytes */{len(body)}"})
             return
+        if fault[0] == "shift":
+            start, stop = start + fault[1], stop + fault[1]
         part = bool(start or (asked and asked[2]))
         ranged = {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"} if part else {}
         self._send(206 if part else 200, body[start:stop], {"ETag": etag, **ranged}, fault)
