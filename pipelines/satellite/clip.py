@@ -15,7 +15,7 @@ from pipelines.fetch.web import Missing
 from pipelines.satellite.catalogue import Item
 from pipelines.satellite.grid import Grid
 from pipelines.satellite.parts import Parts
-from pipelines.satellite.window import UnusableFile
+from pipelines.satellite.window import UnusableFile, without_query
 from pipelines.satellite_config import BANDS
 
 _SHOWN = (1, 2, 3)  # blue, green, red: as dark as land gets
@@ -58,7 +58,7 @@ def clip(item: Item, grid: Grid, clear: tuple[int, ...], parts: Parts) -> Clip:
         files = zip(BANDS, item.hrefs, strict=True) if good.any() else ()
         raw = [parts.window(item.id, band, href, "values") for band, href in files]
     except Missing as err:
-        raise UnusableFile(f"a file is gone: {err.where}") from err
+        raise UnusableFile(f"a file is gone: {without_query(err.where)}") from err
     whole = good.copy()
     for values in raw:
         whole &= values != 0

@@ -1,60 +1,31 @@
 """Scenes of units and periods, from a catalogue into a folder; called again, it goes on.
 
 The folder holds `images/` (what `denguard drop --images` takes), `records/` and `scenes.csv`; and
-in `.fetch/` a lock and the items of periods that are not finished.
+in `.fetch/` a lock and the windows of periods that are not finished.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 import os
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from pipelines.data.geojson import Polygon
 from pipelines.errors import FetchError
 from pipelines.fetch.web import Patience, Web
-from pipelines.run.progress import Progress
-from pipelines.satellite.catalogue import Catalogue, Item
-from pipelines.satellite.grid import Grid, grid_of
-from pipelines.satellite.one_period import Made, scene_of
-from pipelines.satellite.parts import Parts
+from pipelines.satellite.one_call import STATE, Call, FetchedScenes
 from pipelines.satellite.periods import Period
-from pipelines.satellite.records import Records, SceneRecord
-from pipelines.satellite.scene_file import write_scene
-from pipelines.satellite.wire import CapReached, Wire
+from pipelines.satellite.wire import Wire
 from pipelines.satellite_config import SatelliteConfig
 from pipelines.storage.lock import locked
 
-log = logging.getLogger(__name__)
-_STATE = ".fetch"
 _LOCK_TIMEOUT_S = 0.5
 _VARIABLE = "DENGUARD_STAC_TOKEN"
-_DENIED = f"the catalogue wants a token: put it into the environment as {_VARIABLE}"
-_FORM = 1  # of what is made of equal items; another number makes all scenes anew
-
-
-@dataclass
-class FetchedScenes:
-    """What came of one call.
-
-    Attributes:
-        written: scenes; without: periods that have none, each with its reason.
-        here: periods that were finished before.
-        left: periods that the cap left for the next call.
-        bytes_read: over the wire, the catalogue's pages included.
-    """
-
-    written: list[SceneRecord] = field(default_factory=list)
-    without: list[SceneRecord] = field(default_factory=list)
-    here: int = 0
-    left: int = 0
-    bytes_read: int = 0
+_DENIED = (
+    f"put the catalogue's token into the environment as {_VARIABLE}; files that want a key of "
+    "their own cannot be read"
+)
 
 
 def fetch_scenes(
@@ -73,7 +44,8 @@ def fetch_scenes(
 
     Raises:
         ConfigError: a unit's shape cannot be used, or the folder holds scenes of other periods.
-        FetchError: the catalogue or a file's server does not answer; what is finished stays.
+        FetchError: the catalogue or a file's server does not answer, or the cap is too low for one
+            file; what is finished stays.
     """
     folder = folder.absolute()
     busy = FetchError(
@@ -85,129 +57,12 @@ def fetch_scenes(
     secret = {"Authorization": f"Bearer {token}"} if token else {}
     web = Web(settings.url, secret, _DENIED, patience or _patience(settings))
     try:
-        with locked(folder / _STATE / "lock", _LOCK_TIMEOUT_S, busy):
-            return _Fetch(settings, units, folder, today, Wire(web, settings.max_bytes)).all(asked)
+        with locked(folder / STATE / "lock", _LOCK_TIMEOUT_S, busy):
+            return Call(settings, units, folder, today, Wire(web, settings.max_bytes)).all(asked)
     finally:
         web.close()
 
 
 def _patience(settings: SatelliteConfig) -> Patience:
-    return Patience(
-        silence_s=settings.timeout_s, pauses_s=tuple(2.0**n for n in range(settings.retries))
-    )
-
-
-class _Fetch:
-    """One call."""
-
-    def __init__(
-        self,
-        settings: SatelliteConfig,
-        units: Mapping[str, Sequence[Polygon]],
-        folder: Path,
-        today: date,
-        wire: Wire,
-    ) -> None:
-        self._settings, self._folder, self._today, self._wire = settings, folder, today, wire
-        self._records = Records(folder)
-        self._records.require(settings.period)
-        self._grids = {
-            unit: grid_of(unit, polygons, settings.resolution_m) for unit, polygons in units.items()
-        }
-        self._settings_of = {
-            unit: _fingerprint(settings, grid) for unit, grid in self._grids.items()
-        }
-        self._catalogue: Catalogue | None = None  # asked only if something is missing
-        self._brought = 0  # windows of files, of which the next call need not read any again
-        self._done = FetchedScenes()
-
-    def all(self, asked: Sequence[Period]) -> FetchedScenes:
-        work = [(unit, period) for period in asked for unit in sorted(self._grids)]
-        progress = Progress("units and periods of scenes fetched", len(work))
-        try:
-            for at, (unit, period) in enumerate(work):
-                self._done.left = len(work) - at
-                self._one(unit, period)
-                progress.advance()
-            self._done.left = 0
-            shutil.rmtree(self._folder / _STATE / "parts", ignore_errors=True)
-        except CapReached as err:
-            if not self._brought:
-                raise FetchError(
-                    f"{self._settings.max_bytes:,} bytes are too few for the next file",
-                    where="satellite.max_bytes",
-                    fix="raise it, or --max-mb; or set a coarser satellite.resolution_m",
-                ) from err
-            log.info("the cap of %d bytes is reached", self._settings.max_bytes)
-        finally:
-            self._done.bytes_read = self._wire.bytes_read
-            self._records.write_csv()
-        return self._done
-
-    def _one(self, unit: str, period: Period) -> None:
-        settings = self._settings_of[unit]
-        record = self._records.read(unit, period)
-        known = record is not None and record.settings == settings
-        if known and record is not None and self._settled(record):
-            self._done.here += 1
-            return
-        items = self._items(self._grids[unit], period)
-        if known and record is not None and set(record.items) == {item.id for item in items}:
-            self._records.write(record.model_copy(update={"asked_on": self._today}))
-            self._done.here += 1
-            return
-        folder = self._folder / _STATE / "parts" / settings / unit / str(period.first)
-        parts = Parts(folder, self._grids[unit], self._wire)
-        try:
-            made = scene_of(items, self._grids[unit], self._settings, parts)
-        finally:
-            self._brought += parts.brought
-        self._keep(unit, period, made)
-        parts.remove()
-
-    def _keep(self, unit: str, period: Period, made: Made) -> None:
-        """Put the scene in place, then its record."""
-        name = self._records.scene_name(unit, period)
-        record = SceneRecord(
-            unit_id=unit,
-            period=self._settings.period,
-            first_day=period.first,
-            last_day=period.last,
-            scene=name if made.values is not None else "",
-            reason=made.reason,
-            resolution_m=self._settings.resolution_m,
-            clear_share=made.clear_share,
-            cloud_share=made.cloud_share,
-            observation_days=made.days,
-            age_days=(period.last - max(made.days)).days if made.days else None,
-            items=made.items,
-            bytes_read=made.bytes_read,
-            asked_on=self._today,
-            settings=self._settings_of[unit],
-        )
-        if made.values is None:
-            (self._folder / name).unlink(missing_ok=True)  # of other settings
-            log.info("no scene of %s from %s: %s", unit, period.first, made.reason)
-        else:
-            grid = self._grids[unit]
-            write_scene(self._folder / name, made.values, grid, self._folder / _STATE)
-        self._records.write(record)
-        (self._done.without if made.values is None else self._done.written).append(record)
-
-    def _settled(self, record: SceneRecord) -> bool:
-        """Whether the catalogue was last asked when nothing could come any more."""
-        return record.asked_on > record.last_day + timedelta(days=self._settings.settled_days)
-
-    def _items(self, grid: Grid, period: Period) -> list[Item]:
-        if self._catalogue is None:
-            self._catalogue = Catalogue(self._settings, self._wire)
-        return self._catalogue.items(grid.bbox, period.first, period.last)
-
-
-def _fingerprint(settings: SatelliteConfig, grid: Grid) -> str:
-    """What decides a unit's scenes beside the items: other settings or another shape, another
-    text."""
-    digest = hashlib.sha256(json.dumps([_FORM, settings.of_pixels()], sort_keys=True).encode())
-    digest.update(repr((grid.crs, tuple(grid.transform), grid.inside.shape)).encode())
-    digest.update(grid.inside.tobytes())
-    return digest.hexdigest()[:16]
+    pauses_s = tuple(2.0**n for n in range(settings.retries))
+    return Patience(silence_s=settings.timeout_s, pauses_s=pauses_s)

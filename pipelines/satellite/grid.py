@@ -17,6 +17,7 @@ from pipelines.data.geojson import Polygon
 from pipelines.errors import ConfigError
 
 _DEGREES = "EPSG:4326"
+_WIDEST = 12.0  # degrees: beyond, one UTM zone does not hold it
 _MOST_PIXELS = 25_000_000  # 600 MB of a scene's twelve bands
 
 
@@ -62,8 +63,8 @@ def grid_of(unit: str, polygons: Sequence[Polygon], resolution_m: int) -> Grid:
     points = np.vstack([polygon[0] for polygon in polygons])
     west, south = map(float, points.min(axis=0))
     east, north = map(float, points.max(axis=0))
-    if west < -180 or east > 180 or south < -80 or north > 84:
-        raise _refused(unit, "its shape is not in longitude and latitude, or too near a pole")
+    if west < -180 or east > 180 or south < -80 or north > 84 or east - west > _WIDEST:
+        raise _refused(unit, "its shape is not in longitude and latitude, too wide or near a pole")
     crs = _utm((west + east) / 2, (south + north) / 2)
     shapes = [
         transform_geom(

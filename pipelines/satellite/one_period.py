@@ -19,6 +19,7 @@ from pipelines.satellite.window import UnusableFile
 from pipelines.satellite_config import SatelliteConfig
 
 log = logging.getLogger(__name__)
+PASSED_OVER = "passed over"
 
 
 @dataclass
@@ -53,7 +54,7 @@ def scene_of(items: Sequence[Item], grid: Grid, settings: SatelliteConfig, parts
             clips.append(clip(item, grid, settings.clear, parts))
             made.items[item.id] = item.rule if clips[-1].clear else "nothing clear"
         except UnusableFile as err:
-            made.items[item.id] = f"passed over: {err}"
+            made.items[item.id] = f"{PASSED_OVER}: {err}"
             log.warning("item %s is passed over: %s", item.id, err)
     made.bytes_read = parts.bytes_read
     _judge(made, clips, grid, settings)

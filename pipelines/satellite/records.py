@@ -32,7 +32,7 @@ class SceneRecord(BaseModel):
         age_days: from the newest of them to the last day.
         items: all that the catalogue has, each with what became of it.
         bytes_read: of the items' files, earlier calls included.
-        asked_on: the day on which the catalogue was last asked; settings: see `fetch.py`.
+        asked_on: the day on which the catalogue was last asked; settings: see `one_call.py`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -55,7 +55,7 @@ def read_window(wire: Wire, href: str, grid: Grid, kind: Kind) -> AnyArray:
             # TIFF alone: another format may name files of this machine
             rasterio.open(href, driver="GTiff", opener=lambda *_, **__: file) as source,
         ):
-            _check(source)
+            _check(source, without_query(href))
             window, shape = _window(source, grid)
             if 0 in shape:
                 return out
@@ -63,26 +63,42 @@ def read_window(wire: Wire, href: str, grid: Grid, kind: Kind) -> AnyArray:
             place = rasterio.transform.from_bounds(*source.window_bounds(window), *shape[::-1])
             crs = source.crs
     except (RasterioError, ValueError, ArithmeticError, MemoryError) as err:
-        raise file.failure or UnusableFile(f"{href}: {str(err)[:200]}") from err
+        raise file.failure or UnusableFile(f"{without_query(href)}: {_told(err, href)}") from err
     if file.failure is not None:  # GDAL may take a short read for the end of something
         raise file.failure
-    to = {"dst_transform": grid.transform, "dst_crs": grid.crs, "dst_nodata": 0}
     reproject(
-        pixels, out, src_transform=place, src_crs=crs, src_nodata=0, resampling=0, **to
-    )  # 0: the nearest
+        pixels,
+        out,
+        src_transform=place,
+        src_crs=crs,
+        src_nodata=0,
+        dst_transform=grid.transform,
+        dst_crs=grid.crs,
+        dst_nodata=0,
+        resampling=Resampling.nearest,
+    )
     return out
 
 
-def _check(source: Any) -> None:
+def without_query(href: str) -> str:
+    """An address as it may be logged: what stands after its question mark may be a signature."""
+    return href.partition("?")[0]
+
+
+def _told(err: Exception, href: str) -> str:
+    return str(err).rpartition(href)[2].lstrip(": ")[:200]
+
+
+def _check(source: Any, name: str) -> None:
     """Raise UnusableFile for a file that is no band or mask of a scene."""
     (height, width), kind = source.block_shapes[0], source.dtypes[0]
     if kind not in ("uint8", "uint16"):
-        raise UnusableFile(f"{source.name}: its values are {kind}, not uint8 or uint16")
+        raise UnusableFile(f"{name}: its values are {kind}, not uint8 or uint16")
     known = source.crs is not None and (source.crs.is_projected or source.crs.is_geographic)
     if not known or source.transform.b or source.transform.d:
-        raise UnusableFile(f"{source.name}: it does not say where it lies, or is turned")
+        raise UnusableFile(f"{name}: it does not say where it lies, or is turned")
     if height * width > _MOST_BLOCK_PIXELS:
-        raise UnusableFile(f"{source.name}: a tile of {width} x {height} pixels is too large")
+        raise UnusableFile(f"{name}: a tile of {width} x {height} pixels is too large")
 
 
 def _window(source: Any, grid: Grid) -> tuple[Any, tuple[int, int]]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import httpx
 
 from pipelines.errors import FetchError
-from pipelines.fetch.web import LATER, Again, Tries, Web
+from pipelines.fetch.web import LATER, Again, Missing, Tries, Web
 
 T = TypeVar("T")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
@@ -50,7 +50,14 @@ class Wire:
             self._claim(int(length) if length.isdecimal() else 0)
             return self._body(answer, _MOST_TEXT_BYTES, url)
 
-        return self._tried(url, {}, read).decode("utf-8", errors="replace")
+        try:
+            return self._tried(url, {}, read).decode("utf-8", errors="replace")
+        except Missing as err:
+            raise FetchError(
+                "the catalogue has no such page (404)",
+                where=url,
+                fix="correct satellite.url or satellite.collection",
+            ) from err
 
     def piece(self, href: str, start: int, stop: int) -> tuple[bytes, int]:
         """Bytes start..stop of a file, fewer at its end, and the file's size.

@@ -95,6 +95,11 @@ def _on_this_machine(site: StacSite, item: str) -> None:
     site.items[0]["assets"]["B05"]["href"] = "file:///etc/hostname"
 
 
+def _signed_and_damaged(site: StacSite, item: str) -> None:
+    site.items[0]["assets"]["B05"]["href"] += "?signature=of-the-tests"
+    site.bodies[f"/{item}/B05.tif?signature=of-the-tests"] = b"II*\0 and no more"
+
+
 def _in_a_bucket(site: StacSite, item: str) -> None:
     site.items[0]["assets"]["B05"]["href"] = "s3://bucket/B05.tif"
 
@@ -105,6 +110,7 @@ def _in_a_bucket(site: StacSite, item: str) -> None:
         (_vrt, "not recognized as being in a supported file format"),
         (_damaged, "B05.tif"),
         (_short, "B05.tif"),
+        (_signed_and_damaged, "B05.tif: "),
         (_gone, "a file is gone"),
         (_without_asset, "it has no asset 'B05' (it has B01, B02"),
         (_on_this_machine, "a file has no http address: 'file:///etc/hostname'"),
@@ -120,6 +126,7 @@ def test_an_item_that_cannot_be_used_is_passed_over_by_name(
     assert np.array_equal(in_cells(fetch.scene()), truth_of(LATER))
     assert record.items[item].startswith("passed over: ")
     assert why in record.items[item]
+    assert "of-the-tests" not in record.items[item]
     assert record.items[other].startswith("s2:processing_baseline")
     assert list(record.observation_days) == [LATER]
 
@@ -157,6 +164,11 @@ def test_what_is_no_catalogue_is_named(site: StacSite, fetch: SceneFetcher, body
     site.bodies["/stack"] = body
     with pytest.raises(FetchError, match="the catalogue's answer cannot be used"):
         fetch(url=f"{site.url}stack")
+
+
+def test_a_page_that_is_not_there_is_named(site: StacSite, fetch: SceneFetcher) -> None:
+    with pytest.raises(FetchError, match=r"the catalogue has no such page \(404\)"):
+        fetch(url=f"{site.url}elsewhere")
 
 
 def test_a_false_page_of_items_is_named(site: StacSite, fetch: SceneFetcher, item: str) -> None:

@@ -111,6 +111,16 @@ def test_a_late_item_renews_the_scene(site: StacSite, fetch: SceneFetcher) -> No
     assert (record.age_days, len(record.observation_days)) == (1, 2)
 
 
+def test_an_item_that_was_passed_over_is_tried_again_while_it_may_come(
+    site: StacSite, fetch: SceneFetcher
+) -> None:
+    name = site.add(date(2024, 11, 4))
+    band = site.bodies.pop(f"/{name}/B05.tif")
+    assert len(fetch(today=date(2024, 11, 11)).without) == 1
+    site.bodies[f"/{name}/B05.tif"] = band
+    assert len(fetch(today=date(2024, 11, 12)).written) == 1
+
+
 def test_other_settings_make_other_scenes(two_weeks: StacSite, fetch: SceneFetcher) -> None:
     fetch()
     before = fetch.files()
