@@ -86,7 +86,9 @@ def without_query(href: str) -> str:
 
 
 def _told(err: Exception, href: str) -> str:
-    return str(err).rpartition(href)[2].lstrip(": ")[:200]
+    """GDAL's words, which repeat the address or the end of it, behind that."""
+    end = href.rpartition("/")[2]
+    return str(err).rpartition(end)[2].lstrip("': ")[:200]
 
 
 def _check(source: Any, name: str) -> None:
