@@ -40,6 +40,7 @@ from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
 from pipelines.recipes import recipe_id
 from pipelines.retention_config import RetentionConfig
+from pipelines.satellite_config import SatelliteConfig
 from pipelines.serving_config import ServingConfig
 from pipelines.train_config import TrainConfig as TrainConfig
 from pipelines.weeks import Calendar
@@ -61,6 +62,7 @@ class Profile(Frozen):
     serving: ServingConfig = ServingConfig()
     bulletin: BulletinConfig = BulletinConfig()
     retention: RetentionConfig = RetentionConfig()
+    satellite: SatelliteConfig | None = Field(None, description="for `denguard fetch scenes`")
     model_name: str = "denguard"
     schedule: str | None = Field(
         None,

@@ -24,6 +24,7 @@ from pipelines.cli import (
     releases,
     reproduce,
     run,
+    scenes,
     services,
     taking_back,
     validate,
@@ -48,6 +49,7 @@ __all__ = [
     "releases",
     "reproduce",
     "run",
+    "scenes",
     "services",
     "taking_back",
     "validate",
@@ -63,7 +65,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for handler in logging.getLogger().handlers:
         handler.setFormatter(PlainLog("%(asctime)s %(levelname)s %(message)s"))
-    for chatty in ("alembic", "great_expectations", "httpx"):
+    for chatty in ("alembic", "great_expectations", "httpx", "rasterio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_warning)
     try:

@@ -25,10 +25,15 @@ _PANELS = (PIPELINE, OPERATION, SERVES, LOOK_UP, MACHINE)
 
 
 class _InPanels(TyperGroup):
-    """Commands in the order of their panels, then as registered."""
+    """Commands in the order of their panels, then as registered; a name may have two words."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=self._panel)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if (name := " ".join(args[:2])) in self.commands:
+            args = [name, *args[2:]]
+        return super().resolve_command(ctx, args)
 
     def _panel(self, name: str) -> int:
         return _PANELS.index(self.commands[name].rich_help_panel)  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ EXTRAS = (
     "pipeline",
     "study",
     "s3",
+    "scenes",
     "demo",
     "production",
     "dev",

@@ -40,8 +40,8 @@ def test_each_distinct_input_is_planned_once(
 ) -> None:
     plan = plan_embedding(make_dataset(weeks=4, scenes=2), profile, paths)
     assert plan.counts == {
-        "image": {"distinct": 2, "missing": 2},
-        "text": {"distinct": 12, "missing": 12},
+        "image": ToEmbed(distinct=2, missing=2),
+        "text": ToEmbed(distinct=12, missing=12),
     }
     assert plan.new_inputs["text"][0] == "05001 2018-w01"
     assert plan.new_inputs["image"][0].startswith("drops/2018-12-04/images/05001/")

@@ -42,8 +42,9 @@ class Site:
         faults: path -> what goes wrong, one a request: ("status", 503, {headers}), ("cut", bytes),
             ("hang", seconds), ("drip", seconds a kB),
             ("stall", bytes): it sends so many and falls silent, ("ignore range",), ("ignore
-            if-range",), ("other",) for other bytes.
+            if-range",), ("other",) for other bytes, ("shift", bytes): another part of the file.
         version: stands in every ETag.
+        sent: bytes of bodies that went out.
     """
 
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Site:
     asked: list[Asked] = field(default_factory=list)
     version: str = "1"
     url: str = ""
+    sent: int = 0
 
     def folder(self, path: str, page: bytes) -> None:
         """Serve a page, and invent the files that it links, each of its listed size."""
@@ -116,17 +118,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, body: bytes, fault: tuple) -> None:
         etag = f'"{self.site.version}-{len(body)}"'
-        asked = re.match(r"bytes=(\d+)-$", self.headers["Range"] or "")
+        asked = re.match(r"bytes=(\d+)-(\d*)$", self.headers["Range"] or "")
         start = int(asked[1]) if asked else 0
+        stop = min(int(asked[2]) + 1, len(body)) if asked and asked[2] else len(body)
         if fault[0] == "ignore if-range":
             pass
         elif fault[0] == "ignore range" or self.headers["If-Range"] not in (None, etag):
-            start = 0
+            start, stop, asked = 0, len(body), None
         if start and start >= len(body):
             self._send(416, b"", {"Content-Range": f"bytes */{len(body)}"})
             return
-        ranged = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
-        self._send(206 if start else 200, body[start:], {"ETag": etag, **ranged}, fault)
+        if fault[0] == "shift":
+            start, stop = start + fault[1], stop + fault[1]
+        part = bool(start or (asked and asked[2]))
+        ranged = {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"} if part else {}
+        self._send(206 if part else 200, body[start:stop], {"ETag": etag, **ranged}, fault)
 
     def _send(
         self, status: int, body: bytes, headers: dict[str, str], fault: tuple = ("",)
@@ -141,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(body[at : at + 1000])
                     time.sleep(fault[1])
             else:
-                self.wfile.write(body[: fault[1]] if fault[0] in ("cut", "stall") else body)
+                part = body[: fault[1]] if fault[0] in ("cut", "stall") else body
+                self.site.sent += len(part)  # before the client can have it
+                self.wfile.write(part)
                 if fault[0] == "stall":
                     time.sleep(60)
         except (BrokenPipeError, ConnectionResetError):
