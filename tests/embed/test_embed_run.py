@@ -25,6 +25,7 @@ from pipelines.embed.run import embed_shard
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import read_work
 from pipelines.errors import ConfigError, EncoderError, StoreError
+from pipelines.run.outputs import ToEmbed
 from pipelines.storage import manifest_of
 
 MakeDataset = Callable[..., Path]
@@ -69,8 +70,8 @@ def test_what_is_embedded_starts_no_encoder_and_changes_no_file(
     plan = plan_embedding(embedded, profile, paths)
     again = [embed_shard(f, profile, paths) for f in plan.work_files]
     assert plan.counts == {
-        "image": {"distinct": 2, "missing": 0},
-        "text": {"distinct": 9, "missing": 0},
+        "image": ToEmbed(distinct=2, missing=0),
+        "text": ToEmbed(distinct=9, missing=0),
     }
     assert not any(r.encoder_started for r in again)
     assert manifest_of(store_root(paths)) == before
