@@ -13,7 +13,7 @@ set -euo pipefail
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check rasterio==1.4.4 numpy
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check rasterio==1.4.4 numpy==2.4.6
 "$work/venv/bin/python" -W ignore - "$work/scene.tif" <<'PY'
 import io
 import sys
