@@ -35,7 +35,7 @@ def embed_history(line: str, profile: str) -> str:
             return "the profile has no encoders"
         minutes = chosen.embed.nightly_minutes
         done = reembed(deployment_paths(), chosen, minutes)
-    return "no encoder is adopted" if done is None else done.words(minutes)
+    return "nothing to embed" if done is None else done.words(minutes)
 
 
 with DAG(

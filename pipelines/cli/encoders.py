@@ -68,7 +68,10 @@ def reembed(
     nightly = chosen.embed.nightly_minutes if chosen.embed else 0
     budget = nightly if minutes is None else minutes
     done = embed(deployment_paths(), chosen, budget)
-    say("Nothing to do: no encoder is adopted." if done is None else f"{done.words(budget)}.")
+    if done is None:
+        say("Nothing to do: no encoder is adopted, or no run has accepted data yet.")
+        return
+    say(f"{done.words(budget)}.")
 
 
 def _read(path: Path) -> EncoderConfig:
@@ -82,7 +85,9 @@ def _read(path: Path) -> EncoderConfig:
     fix = "see docs/encoders.md for the keys of an encoder"
     try:
         raw: Any = read_plain_yaml(path)
-        if isinstance(raw, dict) and "sha256" not in raw and raw.get("folder"):
+        if not isinstance(raw, dict):
+            raise UnusableYaml("it holds no keys and values")
+        if "sha256" not in raw and raw.get("folder"):
             raw = {**raw, "sha256": sha256_file(Path(str(raw["folder"])) / str(raw.get("file")))}
         config = EncoderConfig.model_validate(raw)
     except ValidationError as err:
@@ -91,7 +96,7 @@ def _read(path: Path) -> EncoderConfig:
             f"the encoder cannot be used: {name}: {message}", where=str(path), fix=fix
         ) from err
     except (OSError, UnusableYaml) as err:
-        raise ConfigError(f"it cannot be read: {err}", where=str(path), fix=fix) from err
+        raise ConfigError(f"the encoder cannot be read: {err}", where=str(path), fix=fix) from err
     if not config.sources:
         raise ConfigError(
             "the encoder does not say where its weights are",

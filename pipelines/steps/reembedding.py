@@ -82,7 +82,7 @@ def adopt(
         raise ConfigError(
             "these encoders are adopted already" if encoders else "no encoder is adopted",
             where=f"profile {profile.profile}",
-            fix="denguard status says how far they are",
+            fix="denguard reembed says how far they are" if encoders else "there is nothing to do",
         )
     for modality, config in encoders.items():
         if (found := describe_encoder(config, paths).modality) != modality:
@@ -99,7 +99,7 @@ def adopt(
 
 
 def reembed(paths: DeploymentPaths, profile: Profile, budget_minutes: float) -> Reembedded | None:
-    """Embed what the adopted encoders lack of the accepted data; None if none is adopted.
+    """Embed what the adopted encoders lack of the accepted data; None if there are none of either.
 
     Raises:
         EncoderError: an encoder is absent, crashed, hung, or gives other vectors than it did.
