@@ -26,7 +26,7 @@ from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.lineage import trace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 UNITS = (
     *("05001", "05360", "08001", "23001", "41001"),
     *("50001", "54001", "68001", "73001", "76001"),
