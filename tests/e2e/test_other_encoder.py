@@ -130,8 +130,14 @@ def test_four_weekly_runs_miss_no_bulletin_while_an_encoder_is_changed_and_chang
     next_week(home, date(2018, 12, 18), "2018-w50")
     home.run_cycle_here("third")
     assert spaces(home, "third") == ("use_text", "hf_text")
-    reasons = " ".join(home.output("third", "gate")["reasons"])
-    assert "than the champion's recipe (Brier difference" in reasons  # on the same rows
+    decided = home.output("third", "gate")
+    reasons = " ".join(decided["reasons"])
+    assert "the champion's recipe (Brier difference" in reasons  # on the same rows
+    read = home.output("third", "forecast").get("feature_version")
+    theirs = home.output("third", "features")["champion"]["feature_version"]
+    assert (read == theirs) == (
+        decided["decision"] == "keep"
+    )  # a champion that stays reads its own
     published(home, "third", "2018-w50")
     _pulled(home, "third", tmp_path)
 
