@@ -139,27 +139,26 @@ def _add_training(
             "dataset", snap.dataset_version, snap.dataset, [validation], dvc_md5=snap.dvc
         )
     if built := records.output(out.FeaturesOutput):
-        features = graph.add(
-            "features",
-            built.feature_version,
-            built.features,
-            [dataset],
-            embedding_version=built.embedding_version,
-            dvc_md5=built.dvc,
-        )
-        if theirs := built.champion:
-            read = graph.add(
-                "features",
-                theirs.feature_version,
-                theirs.features,
-                [dataset],
-                embedding_version=theirs.embedding_version,
-                dvc_md5=theirs.dvc,
-            )
+        features = _add_features(graph, built, dataset)
+        if built.champion:
+            read = _add_features(graph, built.champion, dataset)
     if trained := records.output(out.TrainOutput):
         for candidate in trained.candidates.values():
             graph.add("bundle", candidate.bundle_id, f"{candidate.folder}/bundle", [features])
     return validation, features, read
+
+
+def _add_features(
+    graph: Graph, made: out.FeaturesOutput | out.FeatureVersion, dataset: str | None
+) -> str:
+    return graph.add(
+        "features",
+        made.feature_version,
+        made.features,
+        [dataset],
+        embedding_version=made.embedding_version,
+        dvc_md5=made.dvc,
+    )
 
 
 def _add_release(

@@ -1,6 +1,6 @@
 """History is embedded with adopted encoders, a budget of minutes at a time, beside the weekly run.
 
-Vectors are stored as they are made, so that a killed call loses at most a hundred inputs, and a
+Vectors are stored as they are made, so that a killed call loses at most the last 128 inputs, and a
 weekly run may embed at the same time.
 """
 

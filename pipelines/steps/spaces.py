@@ -44,8 +44,10 @@ def champions_encoders(run: Run) -> Encoders:
         own = {m: asdict(describe_encoder(c, run.paths)) for m, c in run.profile.encoders}
         if own == described:
             return ()
+        # Where both are one space the profile's says where the weights lie; a recipe does not.
         theirs: Encoders = tuple(
-            (m, EncoderConfig.model_validate(recipe[m])) for m, _ in run.profile.encoders
+            (m, c if own[m] == described[m] else EncoderConfig.model_validate(recipe[m]))
+            for m, c in run.profile.encoders
         )
         if {m: asdict(describe_encoder(c, run.paths)) for m, c in theirs} == described:
             return theirs

