@@ -63,9 +63,9 @@ def share_space(paths: DeploymentPaths, space_id: str) -> None:
     if store is None:
         return
     folder = store_root(paths) / space_id
-    fresh = _shards(folder) - store.store.names(_marks(space_id))
+    fresh = _shards(folder) - store.store.names(marks_of(space_id))
     remote = store.store
-    in_parallel(lambda name: _share_shard(remote, folder / name, _marks(space_id)), sorted(fresh))
+    in_parallel(lambda name: _share_shard(remote, folder / name, marks_of(space_id)), sorted(fresh))
     for part in (_GOLDEN_INPUTS, _GOLDEN):  # of two machines that begin a space, the first decides
         if (folder / part).exists() and store.published(_name(paths, folder / part)) is None:
             store.share(folder / part)
@@ -83,7 +83,7 @@ def _fetch_shards(paths: DeploymentPaths, space_id: str) -> None:
     if store is None:
         return
     folder, remote = store_root(paths) / space_id, store.store
-    published = remote.names(_marks(space_id))
+    published = remote.names(marks_of(space_id))
     with fetching(folder, paths.artifacts / "locks" / f"shards-{space_id}") as begun:
         lacking = sorted(published - _shards(folder))
         contents = {folder / name: stored(remote, Path(name).stem) for name in lacking}
@@ -94,7 +94,8 @@ def _shards(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.parquet")}
 
 
-def _marks(space_id: str) -> str:
+def marks_of(space_id: str) -> str:
+    """Where the store lists the shards of a space."""
     return f"vectors/{space_id}"
 
 

@@ -118,6 +118,8 @@ def _show_rest(status: Status, run: RunView, paths: DeploymentPaths, out: Consol
     rows.append(("on time", _on_time(status, run)))
     if status.held:
         rows.append(("held", f"[yellow]{escape(status.held)}[/]"))
+    if status.adopted:
+        rows.append(("encoders", escape(status.adopted)))
     if run.report:
         rows.append(("report", escape(str(paths.home / run.report))))
     rows.append(("alerts", _alerts(status)))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines.config import DeploymentPaths, time_zone_of
+from pipelines.config import DeploymentPaths, load_profile, time_zone_of
 from pipelines.errors import DenguardError, StoreError
 from pipelines.evaluate.decision_log import Since, since_promotion
 from pipelines.ops import alerts
@@ -20,6 +20,7 @@ from pipelines.ops.taken_back import learnt_from_withdrawn
 from pipelines.ops.watch import Verdict, check_lateness
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
+from pipelines.run.adopted import read_adopted
 from pipelines.run.lock import holder
 from pipelines.run.lock_file import LockOwner
 from pipelines.run.outputs import SnapshotOutput
@@ -39,6 +40,7 @@ class Status:
         open_alerts: conditions that people were alerted to and that are not over, in words.
         held: causes of held values that wait for an answer, in words; "" if none does.
         waiting: alerts that a channel has not got yet.
+        adopted: encoders taken up and how far they are, in words; "" if none is.
         services: component -> whether it runs; empty if none was started on this machine.
     """
 
@@ -51,6 +53,7 @@ class Status:
     open_alerts: tuple[str, ...]
     held: str
     waiting: int
+    adopted: str
     services: dict[str, bool]
 
     @property
@@ -87,6 +90,7 @@ class Status:
             "champion": self.champion,
             "promotion": asdict(self.promotion) if self.promotion else None,
             "held": self.held or None,
+            "adopted": self.adopted or None,
             "alerts": {"open": list(self.open_alerts), "waiting": self.waiting},
             "services": self.services,
         }
@@ -140,8 +144,17 @@ def gather(
         open_alerts=open_alerts(alerted, verdict.late),
         held=waiting_words(paths),
         waiting=len(alerted.pending) if alerted else 0,
+        adopted=adopted(paths, seen.profile) if seen else "",
         services=services,
     )
+
+
+def adopted(paths: DeploymentPaths, profile: str) -> str:
+    """Encoders that a profile's runs take up, in words; what cannot be read is said as such."""
+    try:
+        return read_adopted(paths, load_profile(profile).model_name).words()
+    except DenguardError as err:
+        return f"not known: {err}"
 
 
 def open_alerts(alerted: alerts.State | None, late_now: bool) -> tuple[str, ...]:

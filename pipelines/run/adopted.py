@@ -33,6 +33,16 @@ class Change(BaseModel):
     at: datetime
 
 
+class HowFar(BaseModel):
+    """How far history was embedded when a call of `denguard reembed` ended: inputs, distinct."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    embedded: int
+    of: int
+    at: datetime
+
+
 class Adopted(BaseModel):
     """The encoders taken up, and every change so far.
 
@@ -40,6 +50,7 @@ class Adopted(BaseModel):
         encoders: those that replace the profile's; none = the profile's own are used again.
         ready: history is embedded with them.
         changes: oldest first.
+        how_far: None before the first call, and of a record of before this was noted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +58,18 @@ class Adopted(BaseModel):
     encoders: dict[Modality, EncoderConfig]
     ready: bool
     changes: tuple[Change, ...]
+    how_far: HowFar | None = None
+
+    def words(self) -> str:
+        """What is adopted and how far it has come; "" if nothing is."""
+        if not self.encoders:
+            return ""
+        named = ", ".join(f"{m}: {config.name}" for m, config in sorted(self.encoders.items()))
+        if self.ready:
+            return f"{named}; history is embedded, runs train on it"
+        if self.how_far is None:
+            return f"{named}; history is not embedded yet, the next night begins"
+        return f"{named}; {self.how_far.embedded} of {self.how_far.of} inputs of history embedded"
 
     @property
     def used(self) -> dict[Modality, EncoderConfig]:

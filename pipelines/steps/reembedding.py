@@ -16,7 +16,7 @@ from pipelines.config import DeploymentPaths, Profile
 from pipelines.contracts import Modality
 from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import ConfigError, EncoderError
-from pipelines.run.adopted import Adopted, Change, read_adopted, write_adopted
+from pipelines.run.adopted import Adopted, Change, HowFar, read_adopted, write_adopted
 from pipelines.run.outputs import ToEmbed
 
 log = logging.getLogger(__name__)
@@ -131,8 +131,7 @@ def reembed(paths: DeploymentPaths, profile: Profile, budget_minutes: float) -> 
         embedded / minutes if embedded else None,
     )
     log.info("%s", found.words(budget_minutes))
-    if found.ready and not record.ready:
-        _note_ready(paths, profile, record)
+    _note(paths, profile, record, found)
     return found
 
 
@@ -158,9 +157,14 @@ def _lacking(
     return counts, [f for f, w in works if w.modality in record.encoders and w.inputs]
 
 
-def _note_ready(paths: DeploymentPaths, profile: Profile, record: Adopted) -> None:
-    now = read_adopted(paths, profile.model_name)
-    if now == record:  # else somebody decided otherwise meanwhile
-        change = Change(action="ready", by=_WHO, reason="history is embedded", at=datetime.now(UTC))
-        kept = record.model_copy(update={"ready": True, "changes": (*record.changes, change)})
-        write_adopted(paths, profile.model_name, kept)
+def _note(paths: DeploymentPaths, profile: Profile, record: Adopted, found: Reembedded) -> None:
+    """Write down how far it is; that it is ready, once, and then for good."""
+    if read_adopted(paths, profile.model_name) != record:
+        return  # somebody decided otherwise meanwhile
+    now = datetime.now(UTC)
+    far = HowFar(embedded=found.distinct - found.missing, of=found.distinct, at=now)
+    changes = record.changes
+    if found.ready and not record.ready:
+        changes += (Change(action="ready", by=_WHO, reason="history is embedded", at=now),)
+    update = {"ready": record.ready or found.ready, "changes": changes, "how_far": far}
+    write_adopted(paths, profile.model_name, record.model_copy(update=update))

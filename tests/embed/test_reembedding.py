@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,10 @@ from time import perf_counter
 from types import SimpleNamespace
 
 import pytest
-from support import multilingual
+from support import multilingual, tiny_checkpoints
 
 from pipelines.config import DeploymentPaths, Profile
+from pipelines.contracts import Modality
 from pipelines.embed import child
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.plan import plan_embedding
@@ -55,7 +57,9 @@ def test_a_spent_budget_embeds_nothing_and_says_what_is_left(
     done = reembed(home, profile, 0.0)
     assert done is not None and (done.embedded, done.missing, done.ready) == (0, 12, False)
     assert done.words(0.0) == "0 inputs embedded; 0 of 12 have vectors"
-    assert not read_adopted(home, MODEL).ready
+    record = read_adopted(home, MODEL)
+    assert not record.ready
+    assert record.words() == "text: use_text; 0 of 12 inputs of history embedded"
 
 
 def test_when_nothing_is_missing_the_next_run_trains_on_it(
@@ -72,6 +76,46 @@ def test_when_nothing_is_missing_the_next_run_trains_on_it(
     ]
     again = reembed(home, profile, 5.0)
     assert again is not None and (again.embedded, again.ready) == (0, True)
+    assert read_adopted(home, MODEL).changes == record.changes
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "modality", "pooling"),
+    [
+        (tiny_checkpoints.dinov2, "dinov2", "image", "cls"),
+        (tiny_checkpoints.openclip, "openclip_image", "image", "projected"),
+        (tiny_checkpoints.openclip, "openclip_text", "text", "projected"),
+    ],
+)
+def test_weights_of_ones_own_folder_are_taken_up_like_any_other(
+    home: DeploymentPaths,
+    profile: Profile,
+    write: Callable[[Path], Path],
+    name: str,
+    modality: Modality,
+    pooling: str,
+) -> None:
+    encoder = tiny_checkpoints.config(name, write(home.home / "weights"), pooling)
+    adopt(home, profile, {modality: encoder}, "Ana", "another one", NOW)
+    done = reembed(home, profile, 5.0)
+    assert done is not None and done.ready and done.embedded == done.distinct > 0
+    spec = describe_encoder(encoder, home)
+    assert len(EmbeddingStore(store_root(home), spec).locations()) == done.distinct
+
+
+def test_what_one_machine_embedded_another_that_shares_its_store_does_not_embed_again(
+    home: DeploymentPaths, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path.parent / "shared"))
+    other = DeploymentPaths(home=tmp_path.parent / "other")
+    shutil.copytree(home.home, other.home)
+    take_up(home, profile)
+    assert read_adopted(other, MODEL) == read_adopted(home, MODEL)
+    first = reembed(home, profile, 5.0)
+    assert first is not None and first.embedded == 12
+    second = reembed(other, profile, 5.0)
+    assert second is not None and (second.embedded, second.ready) == (0, True)
+    assert stored(other) == 12
 
 
 def test_an_encoder_stops_amid_its_work_when_the_budget_ends_and_another_night_goes_on(

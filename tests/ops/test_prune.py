@@ -7,10 +7,11 @@ import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.five_runs import AGES, NOW, SHORT, age, copied, plant, share
 from support.outputs import leave
 from support.planted_lineage import Planter, Store
 from typer.testing import CliRunner
@@ -28,49 +29,10 @@ from pipelines.run import Run, RunParams
 from pipelines.run.events import append_event, read_events
 from pipelines.run.lock import hold
 from pipelines.run.outputs import RegisterOutput
-from pipelines.run.success import record_success
 from pipelines.storage import manifest_of, read_json, shared, write_atomic, write_json
 from pipelines.storage.kept import write_in_use
 from pipelines.storage.remote import Folder
 from pipelines.storage.transfer import Manifest
-
-NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
-SHORT = RetentionConfig(tables_weeks=2, runs_weeks=10, versions_weeks=40, at_least_runs=2)
-# run -> weeks before NOW; promoted all but "refused", so that the last two are previous and
-# champion
-AGES = {"oldest": 60, "refused": 50, "older": 30, "before": 1, "newest": 0}
-
-
-def age(home: Path, name: str, weeks: float) -> None:
-    """As if everything below a folder had been written so many weeks before NOW."""
-    stamp = (NOW - timedelta(weeks=weeks)).timestamp()
-    path = home / name
-    for one in (path, *(path.rglob("*") if path.is_dir() else ())):
-        os.utime(one, (stamp, stamp))
-
-
-def plant(home: Path) -> Store:
-    """Five weekly runs of five drops; tables as validate leaves them."""
-    planter = Planter(DeploymentPaths(home=home))
-    drops = []
-    for number, (run, weeks) in enumerate(AGES.items()):
-        drops.append(planter.drop(f"2018-10-{10 + number}"))
-        before = set(names(home))
-        planter.run(
-            run, f"2018-w{40 + number}", list(drops), "keep" if run == "refused" else "promote"
-        )
-        write_atomic(home / f"artifacts/runs/{run}/validation/tables/cases.parquet", run)
-        name = planter.store.bundles[run]
-        write_json(home / f"artifacts/bundles/{name}/bundle.json", {"meta": {}})
-        shutil.rmtree(home / f"artifacts/bundles/{name}")
-        for made in set(names(home)) - before:
-            age(home, made, weeks)
-        age(home, f"artifacts/versions/samples-{planter.store.datasets[run]}.dvc", weeks)
-        age(home, f"artifacts/versions/features-{planter.store.features[run]}.dvc", weeks)
-    record_success(
-        DeploymentPaths(home=home), "newest", "2018-w44", planter.store.forecasts["newest"], NOW
-    )
-    return planter.store
 
 
 def move_mlflow(home: Path, ages: dict[str, int]) -> None:
@@ -92,15 +54,6 @@ def move_mlflow(home: Path, ages: dict[str, int]) -> None:
             )
 
 
-def names(home: Path) -> Iterator[str]:
-    """Things that runs made, as prune would name them."""
-    for room in ("datasets", "features", "candidates", "forecasts", "reports", "runs"):
-        folder = home / "artifacts" / room
-        yield from (
-            f"artifacts/{room}/{p.name}" for p in (folder.iterdir() if folder.is_dir() else ())
-        )
-
-
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     home = tmp_path_factory.mktemp("five-runs")
@@ -113,17 +66,11 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture
 def store(planted: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    home = Path(shutil.copytree(planted.paths.home, tmp_path / "home"))
+    home = tmp_path / "home"
     monkeypatch.setenv("DENGUARD_HOME", str(home))
     for variable in ("MLFLOW_TRACKING_URI", "DENGUARD_DVC_REMOTE", "DENGUARD_ARTIFACTS_URI"):
         monkeypatch.delenv(variable, raising=False)
-    return Store(
-        DeploymentPaths(home=home),
-        planted.datasets,
-        planted.features,
-        planted.bundles,
-        planted.forecasts,
-    )
+    return copied(planted, home)
 
 
 def going(found: Plan, room: str) -> set[str]:
@@ -464,18 +411,6 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
     prune(store.paths, SHORT, NOW)
     assert [name for name in over if (home / name).exists()] == []
     assert [name for name in stay if not (home / name).exists()] == []
-
-
-def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
-    """Hand over what the runs made, as their steps would have."""
-    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(uri))
-    sharing = shared(store.paths)
-    assert sharing is not None
-    for name in names(store.paths.home):
-        path = store.paths.home / name
-        for record in path.glob("*.json") if "/runs/" in name else ():
-            sharing.write_record(record.relative_to(store.paths.home).as_posix(), read_json(record))
-        sharing.share(path / "validation" if "/runs/" in name else path)
 
 
 def test_what_a_run_of_another_machine_made_stays_before_it_forecasts(

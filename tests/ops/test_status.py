@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from support import multilingual
 from support.run_folders import fail, mend, move, walk
 from typer.testing import CliRunner
 
@@ -24,6 +25,7 @@ from pipelines.ops.runs import newest_run, newest_runs, view
 from pipelines.ops.status import gather
 from pipelines.ops.watch import check_lateness
 from pipelines.registry.audit import read_trail
+from pipelines.run.adopted import NOTHING, write_adopted
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, hold
 from pipelines.run.progress import Progress, bound
@@ -74,6 +76,17 @@ def test_a_finished_run_says_decision_champion_forecast_and_report(paths: Deploy
     assert "origin week 2026-w46, version 2026-w46-v, finished" in output
     assert str(paths.home) in output.replace("\n", "")
     assert all(len(line) <= 100 and line == line.rstrip() for line in output.splitlines())
+
+
+def test_an_adopted_encoder_is_shown_with_how_far_it_is(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=datetime.now(UTC))
+    assert "encoders" not in status()[1]
+    encoders = {"text": multilingual.config()}
+    write_adopted(paths, "denguard", NOTHING.model_copy(update={"encoders": encoders}))
+    code, output = status()
+    assert code == 0
+    assert "text: use_text; history is not embedded yet" in " ".join(output.split())
+    assert json.loads(status("--json")[1])["adopted"].startswith("text: use_text")
 
 
 def test_a_champion_that_learnt_from_a_withdrawn_drop_is_named(paths: DeploymentPaths) -> None:

@@ -12,6 +12,7 @@ from pipelines.lineage.graph import Kind, key_of
 from pipelines.ops.prune.cached import of_cached
 from pipelines.ops.prune.items import Item, entries, item
 from pipelines.ops.prune.retained import Retained
+from pipelines.ops.prune.spaces import of_spaces
 from pipelines.run.outputs import BacktestOutput
 from pipelines.storage import read_json
 
@@ -29,6 +30,7 @@ def of_home(paths: DeploymentPaths, retained: Retained) -> list[Item]:
         _plans,
         _runs,
         of_cached,
+        of_spaces,
     )
     return [item for room in rooms for item in room(paths, retained)]
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import DeploymentPaths
+from pipelines.embed.store import store_root
+from pipelines.embed.sync import marks_of
 from pipelines.storage import read_json, shared, write_json
 from pipelines.storage.objects import in_parallel, object_key
 from pipelines.storage.remote import Remote
@@ -41,8 +43,12 @@ def finish(paths: DeploymentPaths) -> None:
         key.removeprefix(f"{MANIFESTS}/").removesuffix(".json") for key in store.keys(MANIFESTS)
     }
     going = {name for name in published if _is_below(name, deleted)}
-    objects = {*note["objects"], *_held(store, going)}
+    spaces = [Path(name).name for name in deleted if Path(name).parent == _spaces(paths)]
+    marks = {key for space in spaces for key in store.keys(marks_of(space))}
+    objects = {*note["objects"], *_held(store, going), *(Path(key).stem for key in marks)}
     write_json(_note_file(paths), {"names": deleted, "objects": sorted(objects)})
+    for key in marks:  # first: a machine that reads a mark looks for its object
+        store.delete(key)
     for name in going:
         store.delete(manifest_key(name))
     for key in store.keys(RECORDS):
@@ -51,6 +57,10 @@ def finish(paths: DeploymentPaths) -> None:
     needed = _held(store, published - going) if objects else set()
     in_parallel(store.delete, [object_key(sha256) for sha256 in objects - needed])
     _note_file(paths).unlink()
+
+
+def _spaces(paths: DeploymentPaths) -> Path:
+    return store_root(paths).relative_to(paths.home)
 
 
 def _is_below(name: str, folders: list[str]) -> bool:
