@@ -43,6 +43,11 @@ SAMPLE_TARGET = (
 FEATURE_COLUMNS = (SAMPLE_TARGET, "threshold_cases", "label", "image_key", "text_key")
 
 
+# Bands of a scene file with twelve of them, in its order; the names are Sentinel-2's.
+BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+RGB_BANDS = ("B04", "B03", "B02")  # what a file of three bands holds, and what is seen of twelve
+
+
 class SceneQuality(StrEnum):
     """What a scene is good for; only OK scenes are embedded for a model."""
 
@@ -51,6 +56,7 @@ class SceneQuality(StrEnum):
     SATURATED = "saturated"
     UNREADABLE = "unreadable"
     STALE = "stale"
+    OTHER_BANDS = "other-bands"  # good, but without the bands that the image encoder reads
     NONE = "none"
 
 

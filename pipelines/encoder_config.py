@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipelines.contracts import EncoderName, Modality
+from pipelines.contracts import BANDS, RGB_BANDS, EncoderName, Modality
 
 _SOURCES = ("package", "folder", "hub")
 # Where weights lie on one machine; a model trained on them is the same model elsewhere.
@@ -26,6 +26,16 @@ def _stays_inside(file: str) -> str:
     if path.is_absolute() or ".." in path.parts or not path.name:
         raise ValueError("it must be a file's path inside the package, folder or hub repository")
     return file
+
+
+def _known_bands(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Red, green and blue are None: as before bands had names."""
+    unknown = [name for name in names or () if name not in BANDS]
+    if unknown:
+        raise ValueError(f"there is no band {unknown[0]!r}; a scene has {', '.join(BANDS)}")
+    if names is not None and (len(names) not in (3, len(BANDS)) or len(set(names)) < len(names)):
+        raise ValueError(f"name 3 bands, or all {len(BANDS)} for weights that take them, each once")
+    return None if names == RGB_BANDS else names
 
 
 class WeightsConfig(Frozen):
@@ -73,6 +83,19 @@ class EncoderConfig(WeightsConfig):
     name: EncoderName
     pooling: Literal["mean", "last", "cls", "avg", "patch_mean", "projected"]
     threads: int = Field(1, ge=1, description="fixed: other thread counts give other bits")
+    bands: Annotated[tuple[str, ...] | None, AfterValidator(_known_bands)] = Field(
+        None,
+        exclude_if=lambda bands: bands is None,  # what was recorded before stays as it was
+        description=(
+            "of an image encoder: the bands that become its channels, in this order, such as "
+            "[B12, B8A, B04]; none = B04, B03, B02 (red, green, blue)"
+        ),
+    )
+
+    @property
+    def reads_bands(self) -> tuple[str, ...]:
+        """Names of the bands that an image encoder's channels are."""
+        return self.bands or RGB_BANDS
 
     def recipe(self) -> dict[str, object]:
         """What a model follows from: everything but where one machine keeps the weights."""
@@ -93,6 +116,13 @@ class EmbedConfig(Frozen):
     def recipe(self) -> dict[str, object]:
         """What a fused model follows from."""
         return {"image": self.image.recipe(), "text": self.text.recipe()}
+
+    @field_validator("text")
+    @classmethod
+    def _texts_have_no_bands(cls, encoder: EncoderConfig) -> EncoderConfig:
+        if encoder.bands is not None:
+            raise ValueError("a text encoder reads no bands: name them under embed.image")
+        return encoder
 
     @field_validator("image", "text")
     @classmethod

@@ -7,10 +7,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from pipelines.contracts import BANDS
 from pipelines.encoder_config import Frozen
 
-# The order in which a scene file has them; the names are Sentinel-2's.
-BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 # What decides a scene's pixels; the rest may change without fetching anything again.
 _OF_PIXELS = {
     "collection", "assets", "mask", "clear", "period", "resolution_m", "min_clear_share", "offset",

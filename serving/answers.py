@@ -19,7 +19,7 @@ from serving.limits import Budget, Share
 from serving.plausible import weeks_beyond
 from serving.problems import Problem
 from serving.requests import Asked
-from serving.scenes import policy_of, read_upload
+from serving.scenes import bands_of, policy_of, read_upload
 from serving.schemas import VectorRow
 
 Body = dict[str, Any]
@@ -73,9 +73,10 @@ def _answer_rows(
     images, scene_quality = [], None
     if asked.scene is not None:
         policy = policy_of(champion.bundle, max_scene_pixels)
-        rgb, scene_quality = read_upload(asked.scene, asked.scene_name, policy, share)
+        bands = bands_of(champion.bundle)
+        pixels, scene_quality = read_upload(asked.scene, asked.scene_name, policy, share, bands)
         if scene_quality is SceneQuality.OK and champion.encoders:
-            images = [champion.encoders.encode("image", rgb)] * len(asked.rows)
+            images = [champion.encoders.encode("image", pixels)] * len(asked.rows)
     texts = _texts(champion.bundle, champion.encoders, asked.rows) if champion.encoders else []
     found = predict_rows(champion.bundle, asked.rows, images, texts)
     return [

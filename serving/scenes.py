@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from pipelines.arrays import UInt8s
 from pipelines.config import ScenePolicy
-from pipelines.contracts import SceneQuality
+from pipelines.contracts import RGB_BANDS, SceneQuality
 from pipelines.data.scenes import (
+    LacksBands,
     PixelBomb,
     SceneError,
     TooMuchAtOnce,
     UnknownFormat,
-    decode_scene,
+    decode_values,
     quality,
     scene_stats,
 )
@@ -28,12 +30,20 @@ def policy_of(bundle: Bundle, max_pixels: int) -> ScenePolicy:
     return ScenePolicy.model_validate({**known, "max_pixels": max_pixels})
 
 
+def bands_of(bundle: Bundle) -> tuple[str, ...]:
+    """Names of the bands that the bundle's image encoder reads."""
+    embed = bundle.meta.recipe.get("embed") or {}
+    named: Sequence[str] | None = embed.get("image", {}).get("bands")
+    return tuple(named or RGB_BANDS)
+
+
 def read_upload(
-    data: bytes, name: str, policy: ScenePolicy, share: Share
+    data: bytes, name: str, policy: ScenePolicy, share: Share, bands: Sequence[str] = RGB_BANDS
 ) -> tuple[UInt8s, SceneQuality]:
-    """(H, W, 3) pixels of an uploaded file and what they are good for.
+    """(H, W, len(bands)) pixels of an uploaded file and what they are good for.
 
     The header is read first: a file that declares too many pixels is refused before it is decoded.
+    A good picture without these bands is given in red, green and blue, with its own quality.
 
     Args:
         share: of the pixels that all requests may hold; what the header declares is taken of it.
@@ -43,7 +53,7 @@ def read_upload(
             too many pixels of all requests.
     """
     try:
-        rgb = decode_scene(io.BytesIO(data), name, policy, claim=share.may_take)
+        values = decode_values(io.BytesIO(data), name, policy, claim=share.may_take)
     except SceneError as err:
         status = {PixelBomb: 413, UnknownFormat: 415, TooMuchAtOnce: 503}.get(type(err), 422)
         where = {"where": "scene", "what": err.what}
@@ -55,4 +65,9 @@ def read_upload(
             [where],
             AGAIN if status == 503 else None,
         ) from err
-    return rgb, quality(scene_stats(rgb), policy)
+    rgb = values.shown()
+    judged = quality(scene_stats(rgb), policy)
+    try:
+        return (rgb if bands == RGB_BANDS else values.shown(bands)), judged
+    except LacksBands:
+        return rgb, SceneQuality.OTHER_BANDS if judged is SceneQuality.OK else judged

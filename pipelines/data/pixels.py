@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,21 +21,25 @@ from PIL import Image
 
 from pipelines.arrays import AnyArray, UInt8s
 from pipelines.config import ScenePolicy
+from pipelines.contracts import RGB_BANDS
 from pipelines.data.scene_values import (
     N_BANDS,
     Declared,
+    LacksBands,
     SceneError,
+    SceneValues,
     WrongBands,
     WrongValues,
     check_bits,
     declared,
     outside_of,
-    shown,
+    values_of,
 )
 from pipelines.data.tiff_pages import check_pages, full_pages, main_series, mask_page
 
 __all__ = [
     "DamagedScene",
+    "LacksBands",
     "PixelBomb",
     "SceneError",
     "TooMuchAtOnce",
@@ -43,6 +47,7 @@ __all__ = [
     "WrongBands",
     "WrongValues",
     "decode_scene",
+    "decode_values",
     "read_scene",
 ]
 
@@ -79,20 +84,21 @@ class UnknownFormat(SceneError):
     code = "unknown-format"
 
 
-def read_scene(path: Path, policy: ScenePolicy) -> UInt8s:
-    """Pixels of a scene file, uint8 of shape (H, W, 3), red first.
+def read_scene(path: Path, policy: ScenePolicy, bands: Sequence[str] = RGB_BANDS) -> UInt8s:
+    """Pixels of a scene file, uint8 of shape (H, W, len(bands)), in the order of `bands`.
 
-    12-band TIFFs give bands B4, B3, B2 of the full resolution; what the file declares as nodata,
-    masks or makes transparent is black, as outside the municipality is (scene_values.py). Size,
-    bands and completeness are checked on the header before anything is decoded.
+    They are of the full resolution; what the file declares as nodata, masks or makes transparent is
+    black, as outside the municipality is (scene_values.py). Size, bands and completeness are
+    checked on the header before anything is decoded.
 
     Raises:
-        SceneError: PixelBomb, WrongBands, WrongValues, DamagedScene or UnknownFormat, naming the
-            file.
+        SceneError: PixelBomb, WrongBands, WrongValues, DamagedScene, UnknownFormat, or LacksBands
+            for a file of red, green and blue; it names the file.
     """
     try:
         with path.open("rb") as handle:
-            return decode_scene(handle, path.name, policy, where=str(path))
+            values = decode_values(handle, path.name, policy, where=str(path))
+            return values.shown(bands, str(path))
     except FileNotFoundError as err:
         raise DamagedScene(
             "there is no such scene", where=str(path), fix="deliver the file"
@@ -106,12 +112,27 @@ def decode_scene(
     where: str = "",
     claim: Callable[[int], bool] | None = None,
 ) -> UInt8s:
-    """As read_scene, from an open file; `name` gives the format by its extension, and the scene's
-    day.
+    """Red, green and blue as read_scene gives them, from an open file; arguments as of
+    decode_values."""
+    return decode_values(handle, name, policy, where, claim).shown()
+
+
+def decode_values(
+    handle: BinaryIO,
+    name: str,
+    policy: ScenePolicy,
+    where: str = "",
+    claim: Callable[[int], bool] | None = None,
+) -> SceneValues:
+    """All bands of an open file with their own values; `name` gives the format by its extension,
+    and the scene's day.
 
     Args:
         claim: asked before anything is decoded whether it takes the pixels (height x width) that
             the header declares; if not, TooMuchAtOnce is raised.
+
+    Raises:
+        SceneError: as read_scene, but for LacksBands.
     """
     where, suffix = where or name, Path(name).suffix.lower()
     if suffix not in _TIFF | _PILLOW:
@@ -120,7 +141,7 @@ def decode_scene(
         )
     try:
         read = _read_tiff if suffix in _TIFF else _read_pillow
-        rgb = read(handle, _Wanted(name, policy, where, claim))
+        return read(handle, _Wanted(name, policy, where, claim))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as err:
         raise _bomb(str(err), policy, where) from err
     except Image.UnidentifiedImageError as err:
@@ -131,7 +152,6 @@ def decode_scene(
         raise
     except Exception as err:  # at damaged bytes decoders let out whatever they meet
         raise _damaged(str(err) or type(err).__name__, where) from err
-    return rgb
 
 
 @dataclass(frozen=True)
@@ -155,7 +175,7 @@ class _Wanted:
             )
 
 
-def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> UInt8s:
+def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> SceneValues:
     check_pages(handle)
     name, policy, where = wanted.name, wanted.policy, wanted.where
     with tifffile.TiffFile(handle) as tiff:
@@ -176,7 +196,8 @@ def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> UInt8s:
     bands = pixels if last else np.moveaxis(pixels, 0, -1)
     solid = bands[..., -1] if alpha else None
     bands = bands[..., :-1] if alpha else bands
-    return shown(bands, outside_of(bands, solid, inside, says.nodata), says, policy, name, where)
+    outside = outside_of(bands, solid, inside, says.nodata)
+    return values_of(bands, outside, says, policy, name, where)
 
 
 def _layout(shape: tuple[int, ...], alpha: bool, where: str) -> tuple[int, int, bool]:
@@ -205,7 +226,7 @@ def _check_complete(pages: Iterable[object], handle: BinaryIO, where: str) -> No
             raise _damaged("the file ends before its last pixel", where)
 
 
-def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> UInt8s:
+def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> SceneValues:
     where = wanted.where
     head = handle.read(26)
     handle.seek(0)
@@ -220,13 +241,19 @@ def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> UInt8s:
                 fix="export as 8-bit RGB",
             )
         if image.mode == "RGB" and "transparency" not in image.info:
-            return np.asarray(image, dtype=np.uint8)
+            return _seen(np.asarray(image, dtype=np.uint8))
         solid = image.convert("RGBA")  # transparent is outside the municipality: black
         black = Image.new("RGBA", solid.size, (0, 0, 0, 255))
-        return np.asarray(Image.alpha_composite(black, solid).convert("RGB"), dtype=np.uint8)
+        rgb = Image.alpha_composite(black, solid).convert("RGB")
+        return _seen(np.asarray(rgb, dtype=np.uint8))
 
 
-def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> UInt8s:
+def _seen(rgb: UInt8s) -> SceneValues:
+    """Colours (H, W, 3) of which none is outside, beyond what is black already."""
+    return SceneValues(rgb, np.zeros(rgb.shape[:2], dtype=np.bool_))
+
+
+def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> SceneValues:
     """A PNG of 16 bits a channel, of a size that was checked."""
     policy, where = wanted.policy, wanted.where
     if colours not in _PNG_RGB:
@@ -236,7 +263,7 @@ def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> UInt8s:
     bands: AnyArray = imagecodecs.png_decode(handle.read())
     solid = bands[..., 3] if bands.shape[-1] > 3 else None
     outside = outside_of(bands, solid, None, None)
-    return shown(bands[..., :3], outside, Declared(), policy, wanted.name, where)
+    return values_of(bands[..., :3], outside, Declared(), policy, wanted.name, where)
 
 
 def _bomb(what: str, policy: ScenePolicy, where: str) -> PixelBomb:

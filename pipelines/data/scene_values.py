@@ -6,7 +6,7 @@ Shape letters: H height, W width in pixels.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,10 +14,10 @@ import numpy as np
 
 from pipelines.arrays import AnyArray, Bools, UInt8s
 from pipelines.config import ScenePolicy
+from pipelines.contracts import BANDS, RGB_BANDS
 from pipelines.errors import DropError
 
-# Sentinel-2 order B1..B8, B8A, B9, B11, B12: red, green, blue are B4, B3, B2 at index 3, 2, 1.
-N_BANDS, _RGB_BANDS = 12, (3, 2, 1)
+N_BANDS = len(BANDS)
 # 16-bit reflectance x 10,000 is shown with 0..0.3 over 0..255, as is usual for Sentinel-2.
 _REFLECTANCE = (0, 3000)
 # Snow and cloud reach 1.5; half of a scene above 2 is stretched, or nodata that nobody declared.
@@ -43,6 +43,12 @@ class WrongValues(SceneError):
     """Numbers whose meaning cannot be known: another range or offset than declared, odd nodata."""
 
     code = "wrong-values"
+
+
+class LacksBands(SceneError):
+    """A file of red, green and blue, asked for another band."""
+
+    code = "other-bands"
 
 
 @dataclass(frozen=True)
@@ -101,25 +107,65 @@ def check_bits(n_bands: int, dtype: str, policy: ScenePolicy, where: str) -> Non
     )
 
 
-def shown(
+@dataclass(frozen=True)
+class SceneValues:
+    """A decoded file's own numbers, and what they mean.
+
+    Attributes:
+        bands: (H, W, 3) red first, or (H, W, 12) in the order of contracts.BANDS; uint8 or uint16.
+        outside: (H, W) pixels that are not of the municipality.
+        black, white: values shown as 0 and as 255.
+    """
+
+    bands: AnyArray
+    outside: Bools
+    black: int = 0
+    white: int = _MOST_8_BIT
+
+    def shown(self, names: Sequence[str] = RGB_BANDS, where: str = "") -> UInt8s:
+        """uint8 (H, W, len(names)) of the bands named, in that order, 0 outside.
+
+        Raises: LacksBands.
+        """
+        chosen = self.chosen(names, where)
+        if chosen.dtype != np.uint8:
+            wide = np.clip(chosen.astype(np.int32), self.black, self.white) - self.black
+            chosen = wide * 255 // (self.white - self.black)
+        whole = np.ascontiguousarray(chosen, dtype=np.uint8)
+        hidden = self.outside
+        return np.where(hidden[..., None], np.uint8(0), whole) if hidden.any() else whole
+
+    def chosen(self, names: Sequence[str], where: str = "") -> AnyArray:
+        """(H, W, len(names)) values of the bands named. Raises LacksBands."""
+        own = BANDS if self.bands.shape[-1] == N_BANDS else RGB_BANDS
+        if tuple(names) == own:
+            return self.bands
+        if absent := [name for name in names if name not in own]:
+            raise LacksBands(
+                f"the scene holds red, green and blue only, not {', '.join(absent)}",
+                where=where,
+                fix=f"deliver all {N_BANDS} bands, or an encoder of B04, B03 and B02",
+            )
+        return self.bands[..., [own.index(name) for name in names]]
+
+
+def values_of(
     bands: AnyArray, outside: Bools, says: Declared, policy: ScenePolicy, name: str, where: str
-) -> UInt8s:
-    """uint8 colours (H, W, 3), red first, black outside, of values (H, W, 3 or 12).
+) -> SceneValues:
+    """What values (H, W, 3 or 12) mean, checked.
 
     Args:
         name: the file's; its day says whether the profile's offset applies.
 
     Raises: WrongValues if 16-bit values cannot be what they should be.
     """
-    rgb = bands[..., list(_RGB_BANDS)] if bands.shape[-1] == N_BANDS else bands
-    if bands.dtype != np.uint8:
-        offset = _offset(says, policy, name, where)
-        _check_values(bands, rgb, outside, offset, policy, where)
-        low, high = policy.range_16bit or _REFLECTANCE
-        wide = np.clip(rgb.astype(np.int32) - offset, low, high) - low
-        rgb = wide * 255 // (high - low)
-    whole = np.ascontiguousarray(rgb, dtype=np.uint8)
-    return np.where(outside[..., None], np.uint8(0), whole) if outside.any() else whole
+    if bands.dtype == np.uint8:
+        return SceneValues(bands, outside)
+    offset = _offset(says, policy, name, where)
+    low, high = policy.range_16bit or _REFLECTANCE
+    found = SceneValues(bands, outside, low + offset, high + offset)
+    _check_values(bands, found.chosen(RGB_BANDS), outside, offset, policy, where)
+    return found
 
 
 def _offset(says: Declared, policy: ScenePolicy, name: str, where: str) -> int:

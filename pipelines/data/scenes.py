@@ -22,6 +22,7 @@ from pipelines.data.drops import IMAGES, Drop, scene_files
 from pipelines.data.filecache import FileCache
 from pipelines.data.pixels import (
     DamagedScene,
+    LacksBands,
     PixelBomb,
     SceneError,
     TooMuchAtOnce,
@@ -29,6 +30,7 @@ from pipelines.data.pixels import (
     WrongBands,
     WrongValues,
     decode_scene,
+    decode_values,
     read_scene,
 )
 from pipelines.run.progress import Progress
@@ -36,6 +38,7 @@ from pipelines.run.progress import Progress
 __all__ = [
     "SCENE_COLUMNS",
     "DamagedScene",
+    "LacksBands",
     "PixelBomb",
     "SceneError",
     "SceneStats",
@@ -45,6 +48,7 @@ __all__ = [
     "WrongValues",
     "content_hash",
     "decode_scene",
+    "decode_values",
     "quality",
     "read_scene",
     "scan_scenes",

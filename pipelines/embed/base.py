@@ -18,7 +18,7 @@ import numpy as np
 
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths, EncoderConfig
-from pipelines.contracts import ENCODERS, EncoderSpec, Modality, canonical_json
+from pipelines.contracts import ENCODERS, RGB_BANDS, EncoderSpec, Modality, canonical_json
 from pipelines.embed.weights import Weights, locate_weights
 from pipelines.errors import EncoderError
 
@@ -39,7 +39,8 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode_one(self, item: Any) -> Float32s:
-        """(width,) vector of one input: a uint8 RGB array (H, W, 3), or a text."""
+        """(width,) vector of one input: a uint8 array (H, W, bands that the profile names), or a
+        text."""
 
     def encode(self, inputs: Sequence[Any]) -> Float32s:
         """(n, width) float32 raw vectors, not normalised.
@@ -86,8 +87,30 @@ def spec_of(
     preprocessing: Mapping[str, object],
     code_id: str,
     dtype: str = "float32",
+    channels: int = len(RGB_BANDS),
 ) -> EncoderSpec:
-    """An encoder's spec from what its profile and weights say and what its own file decides."""
+    """An encoder's spec from what its profile and weights say and what its own file decides.
+
+    Args:
+        channels: that an image encoder's weights take.
+
+    Raises:
+        EncoderError: the profile names another number of bands.
+    """
+    if modality == "text" and config.bands is not None:
+        raise EncoderError(
+            f"{config.name} reads texts, and is given bands",
+            fix="leave `bands` out of the text encoder",
+        )
+    if modality == "image" and len(config.reads_bands) != channels:
+        raise EncoderError(
+            f"{config.name} takes {channels} channels, the profile gives it "
+            f"{', '.join(config.reads_bands)}",
+            fix=f"name {channels} bands as embed.image.bands, or use weights that take these",
+        )
+    if config.bands is not None:
+        named = f"uint8 {', '.join(config.bands)} of pipelines.data.scenes.read_scene"
+        preprocessing = {**preprocessing, "scene": named}
     return EncoderSpec(
         encoder=config.name,
         modality=modality,

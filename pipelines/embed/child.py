@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import errors
+from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths
+from pipelines.data.scenes import LacksBands
 from pipelines.embed.base import Encoder, library_versions, load_encoder
 from pipelines.embed.golden import keep_or_check_golden
-from pipelines.embed.work import ShardWork, read_input, read_work
+from pipelines.embed.work import ShardWork, WorkInput, read_work
 from pipelines.errors import DenguardError, EncoderError
 from pipelines.run.progress import Progress, inherited
 
@@ -63,26 +65,45 @@ def _embed_with(
             fix="run plan_embedding again",
         )
     store, data = work.open_store(paths), work.data_root(paths)
-    keep_or_check_golden(store.folder, encoder, work.inputs, data, work.scenes)
+    keep_or_check_golden(store.folder, encoder, work, data)
     lacking = set(store.missing(item.key for item in work.inputs))
     todo = [item for item in work.inputs if item.key in lacking]
     encoder.truncated = 0  # golden inputs are not this shard's
     began = time.perf_counter()
-    progress, embedded = Progress(COUNTED[work.modality], len(todo)), 0
+    progress = Progress(COUNTED[work.modality], len(todo))
+    counts = {"embedded": 0, "lacking": 0}
     for start in range(0, len(todo), CHUNK_INPUTS):
-        chunk, vectors = todo[start : start + CHUNK_INPUTS], []
-        for item in chunk:
+        vectors: dict[str, Float32s] = {}
+        lacking: dict[str, str] = {}
+        for item in todo[start : start + CHUNK_INPUTS]:
             if time.monotonic() >= until:
                 break
             _stop_if_orphaned(parent_pid)
-            vectors.append(encoder.encode([read_input(item, data, work.scenes)])[0])
+            _embed_one(encoder, work, item, data, (vectors, lacking))
             progress.advance()
         if vectors:
-            store.append([item.key for item in chunk[: len(vectors)]], np.stack(vectors))
-        embedded += len(vectors)
+            store.append(list(vectors), np.stack(list(vectors.values())))
+        store.note_without(lacking)
+        counts["embedded"] += len(vectors)
+        counts["lacking"] += len(lacking)
     store.record_versions(library_versions(work.encoder.name))
     seconds = time.perf_counter() - began  # reading and encoding; loading the weights left out
-    return {"embedded": embedded, "truncated": encoder.truncated, "seconds": seconds}
+    return {**counts, "truncated": encoder.truncated, "seconds": seconds}
+
+
+def _embed_one(
+    encoder: Encoder,
+    work: ShardWork,
+    item: WorkInput,
+    data: Path,
+    into: tuple[dict[str, Float32s], dict[str, str]],
+) -> None:
+    """Put an input's vector under its key into the first, or why it has none into the second."""
+    vectors, lacking = into
+    try:
+        vectors[item.key] = encoder.encode([work.read(item, data)])[0]
+    except LacksBands as err:
+        lacking[item.key] = err.code
 
 
 def _stop_if_orphaned(parent_pid: int) -> None:

@@ -5,6 +5,7 @@ Which size it is follows from the checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from pipelines.arrays import Float32s, UInt8s
 from pipelines.config import EncoderConfig
-from pipelines.contracts import EncoderSpec, Modality
+from pipelines.contracts import RGB_BANDS, EncoderSpec, Modality
 from pipelines.embed.base import Encoder, seeded, spec_of, untrained_spec
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights, companion
@@ -57,12 +58,26 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
             where=str(about),
             fix="use one of facebook/dinov2-small, -base, -large, -giant",
         )
+    prepared, channels = companion(config, weights, "preprocessor_config.json"), _channels(model)
+    pixels = read_pixels(prepared)
+    if len(pixels.mean) != channels:
+        raise EncoderError(
+            f"the checkpoint takes {channels} channels, its mean has {len(pixels.mean)}",
+            where=str(prepared),
+            fix="use a preprocessor_config.json that was made for these weights",
+        )
     made = {
-        **read_pixels(companion(config, weights, "preprocessor_config.json")).record(),
+        **pixels.record(),
         "model_config_sha256": sha256_file(about),
         "attention": _ATTENTION,
     }
-    return spec_of(config, weights, MODALITY, width, made, CODE_ID)
+    return spec_of(config, weights, MODALITY, width, made, CODE_ID, channels=channels)
+
+
+def _channels(model: Mapping[str, object]) -> int:
+    """Channels that the checkpoint's patches take; three where its config.json is silent."""
+    found = model.get("num_channels", len(RGB_BANDS))
+    return found if isinstance(found, int) else 0
 
 
 def read_pixels(path: Path) -> Pixels:
@@ -88,8 +103,8 @@ def read_pixels(path: Path) -> Pixels:
             crop_px=int(crop["height"]),
             interpolation=_RESAMPLE.get(raw["resample"], str(raw["resample"])),
             odd_crop="down",
-            mean=tuple(map(float, raw["image_mean"])),  # type: ignore[arg-type]  # checked there
-            std=tuple(map(float, raw["image_std"])),  # type: ignore[arg-type]
+            mean=tuple(map(float, raw["image_mean"])),
+            std=tuple(map(float, raw["image_std"])),
         )
     except (KeyError, TypeError, ValueError) as err:
         raise EncoderError(
@@ -151,7 +166,7 @@ class Dinov2Encoder(Encoder):
         self._pixels, self._model = pixels, model
 
     def encode_one(self, item: UInt8s) -> Float32s:
-        """(width,) vector of a uint8 RGB scene (H, W, 3)."""
+        """(width,) vector of a uint8 scene (H, W, channels of the checkpoint)."""
         import torch
 
         with torch.inference_mode():

@@ -7,17 +7,20 @@ in one space without anyone noticing.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipelines.arrays import Float32s
-from pipelines.config import ScenePolicy
+from pipelines.data.scenes import LacksBands
 from pipelines.embed.base import Encoder
 from pipelines.embed.locks import held
-from pipelines.embed.work import WorkInput, input_path, read_input
+from pipelines.embed.work import ShardWork, WorkInput, input_path
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, write_atomic, write_json
 
@@ -28,14 +31,14 @@ MIN_COSINE = 0.999  # other thread counts or CPUs differ by about 1e-6, another 
 _LOCK_LIMIT_S = 1200.0
 
 
-def keep_or_check_golden(
-    space: Path, encoder: Encoder, inputs: Sequence[WorkInput], data: Path, policy: ScenePolicy
-) -> None:
-    """Check a space's golden vectors, or make them from these inputs if it has none.
+def keep_or_check_golden(space: Path, encoder: Encoder, work: ShardWork, data: Path) -> None:
+    """Check a space's golden vectors, or make them from this work's inputs if it has none.
 
     Args:
         space: folder of the vector space.
-        inputs: of the work at hand; the first ones become golden in a new space.
+        work: the work at hand; in a new space its first inputs that the encoder can read become
+            golden.
+        data: folder that the inputs' URIs start from.
 
     Raises:
         EncoderError: a golden vector came out differently; nothing may be embedded then.
@@ -43,9 +46,9 @@ def keep_or_check_golden(
     space.mkdir(parents=True, exist_ok=True)
     with held(space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S):
         if (space / "golden.json").is_file():
-            _check(space, encoder, policy)
-        elif inputs:
-            _keep(space, encoder, inputs[:GOLDEN_INPUTS], data, policy)
+            _check(space, encoder, work)
+        elif found := list(itertools.islice(_readable(work, data), GOLDEN_INPUTS)):
+            _keep(space, encoder, found, data)
 
 
 def cosines(a: Float32s, b: Float32s) -> Float32s:
@@ -56,10 +59,18 @@ def cosines(a: Float32s, b: Float32s) -> Float32s:
     return cosine.astype(np.float32)
 
 
+def _readable(work: ShardWork, data: Path) -> Iterator[tuple[WorkInput, Any]]:
+    """Inputs with what the encoder takes of them, without scenes that lack its bands."""
+    for item in work.inputs:
+        with contextlib.suppress(LacksBands):
+            yield item, work.read(item, data)
+
+
 def _keep(
-    space: Path, encoder: Encoder, inputs: Sequence[WorkInput], data: Path, policy: ScenePolicy
+    space: Path, encoder: Encoder, found: Sequence[tuple[WorkInput, Any]], data: Path
 ) -> None:
-    vectors = encoder.encode([read_input(item, data, policy) for item in inputs])
+    vectors = encoder.encode([content for _, content in found])
+    inputs = [item for item, _ in found]
     for item in inputs:
         _copy_input(item, space, data)
     write_json(
@@ -72,11 +83,11 @@ def _keep(
     log.info("kept %d golden vectors of space %s", len(inputs), space.name)
 
 
-def _check(space: Path, encoder: Encoder, policy: ScenePolicy) -> None:
+def _check(space: Path, encoder: Encoder, work: ShardWork) -> None:
     stored = read_json(space / "golden.json")
     inputs = [WorkInput.model_validate(item) for item in stored["inputs"]]  # type: ignore[attr-defined]
     expected = np.array(stored["vectors"], dtype=np.float32)
-    found = encoder.encode([read_input(item, space, policy) for item in inputs])
+    found = encoder.encode([work.read(item, space) for item in inputs])
     worst = float(cosines(found, expected).min())
     if worst < MIN_COSINE:
         raise EncoderError(

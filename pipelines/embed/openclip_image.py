@@ -52,8 +52,8 @@ def read_pixels(folder: ClipFolder) -> Pixels:
             crop_px=side,
             interpolation=made.get("interpolation") or "bicubic",
             odd_crop="even",
-            mean=tuple(map(float, made["mean"])),  # type: ignore[arg-type]  # checked there
-            std=tuple(map(float, made["std"])),  # type: ignore[arg-type]
+            mean=tuple(map(float, made["mean"])),
+            std=tuple(map(float, made["std"])),
         )
     except (TypeError, ValueError) as err:
         raise EncoderError(
@@ -95,7 +95,7 @@ class OpenClipImageEncoder(Encoder):
         self._pixels, self._tower = pixels, tower
 
     def encode_one(self, item: UInt8s) -> Float32s:
-        """(width,) vector of a uint8 RGB scene (H, W, 3)."""
+        """(width,) vector of a uint8 scene (H, W, 3)."""
         import torch
 
         with torch.inference_mode():

@@ -66,6 +66,13 @@ def run_work(work_file: Path, paths: DeploymentPaths, budget_s: float = math.inf
         if started
         else {"embedded": 0, "truncated": 0, "seconds": 0.0}
     )
+    if lacking := counts.pop("lacking", 0):
+        log.warning(
+            "%d scenes have not the bands %s: there the image is missing",
+            lacking,
+            ", ".join(work.encoder.reads_bands),
+        )
+        counts["lacking"] = lacking
     if counts["truncated"]:
         log.warning("%d texts were longer than the encoder reads and were cut", counts["truncated"])
     return ShardOutput(

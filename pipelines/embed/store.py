@@ -4,7 +4,8 @@ Layout of one vector space, under artifacts/embeddings/store/<space_id>/:
 
     space.json                  EncoderSpec and the library versions its vectors were checked with
     golden.json, golden/        the first inputs of the space and their vectors (golden.py)
-    <sha256 of the file>.parquet    key (hex text), vector (fixed-size list of float32)
+    <sha256 of the file>.parquet    key (hex text), vector (fixed-size list of float32); or key and
+                                    why: inputs that can have no vector in this space
     quarantine/                 shards whose bytes do not hash to their name
 """
 
@@ -29,6 +30,7 @@ from pipelines.storage import read_json, sha256_file, write_atomic, write_json
 from pipelines.storage.parquet import table_bytes
 
 log = logging.getLogger(__name__)
+_WHY = "why"
 
 
 def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
@@ -59,12 +61,18 @@ class EmbeddingStore:
         self.spec = spec
         self.folder = root / spec.space_id
         self._keys_of: dict[str, list[str]] = {}  # intact shards seen by this object
+        self._without: dict[str, str] = {}  # key -> why it can have no vector, of the same shards
 
     # --- Reading --------------------------------------------------------------------------------
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """Those keys that no intact shard holds, each once, in the order given."""
-        held = set(self.locations())
+        """Those keys that no intact shard names, each once, in the order given."""
+        held = {*self.locations(), *self._without}
         return [key for key in dict.fromkeys(keys) if key not in held]
+
+    def without(self, keys: Iterable[str]) -> dict[str, str]:
+        """Those keys that can have no vector in this space -> why, such as "other-bands"."""
+        held = self.locations()
+        return {k: self._without[k] for k in keys if k in self._without and k not in held}
 
     def locations(self) -> dict[str, Path]:
         """Key -> shard that holds it (the first by name). Corrupt shards go to quarantine."""
@@ -101,6 +109,10 @@ class EmbeddingStore:
     def _checked_keys(self, path: Path) -> list[str] | None:
         try:
             if sha256_file(path) == path.stem:
+                if _WHY in pq.read_schema(path).names:
+                    both = pq.read_table(path, columns=["key", _WHY]).to_pydict()
+                    self._without |= dict(zip(both["key"], both[_WHY], strict=True))
+                    return []
                 keys: list[str] = pq.read_table(path, columns=["key"])["key"].to_pylist()
                 return keys
         except (OSError, pa.ArrowException) as err:
@@ -135,7 +147,18 @@ class EmbeddingStore:
                 where=str(self.folder),
                 fix="this is a defect of the caller",
             )
-        raw = _shard_bytes(keys, vectors)
+        return self._write(_shard_bytes(keys, vectors))
+
+    def note_without(self, why: dict[str, str]) -> Path | None:
+        """Write key -> why it can have no vector here, so that nobody tries again."""
+        if not why:
+            return None
+        table = pa.table(
+            {"key": pa.array(why, pa.string()), _WHY: pa.array(why.values(), pa.string())}
+        )
+        return self._write(table_bytes(table, plain=True))
+
+    def _write(self, raw: bytes) -> Path:
         path = self.folder / f"{hashlib.sha256(raw).hexdigest()}.parquet"
         if not path.exists():
             write_atomic(path, raw).chmod(0o444)  # immutable: feature folders hold hard links to it

@@ -96,7 +96,7 @@ def _new_network() -> torch.nn.Module:
 
 
 def prepare(scene: UInt8s) -> Float32s:
-    """(1, 3, 224, 224) float32 in -1..1 from a uint8 RGB scene (H, W, 3)."""
+    """(1, 3, 224, 224) float32 in -1..1 from a uint8 scene (H, W, 3)."""
     if scene.dtype != np.uint8 or scene.ndim != 3 or scene.shape[2] != 3:
         raise EncoderError(
             f"a scene must be uint8 (H, W, 3), got {scene.dtype} {scene.shape}",
@@ -116,7 +116,7 @@ class TimmImageEncoder(Encoder):
         self._network = network
 
     def encode_one(self, item: UInt8s) -> Float32s:
-        """(1280,) vector of a uint8 RGB scene (H, W, 3)."""
+        """(1280,) vector of a uint8 scene (H, W, 3)."""
         import torch
 
         with torch.inference_mode():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from pipelines.config import DeploymentPaths, EncoderConfig, Frozen, ScenePolicy
-from pipelines.contracts import EncoderSpec, Modality
+from pipelines.contracts import RGB_BANDS, EncoderSpec, Modality
 from pipelines.data.scenes import read_scene
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.errors import StoreError
@@ -49,6 +50,10 @@ class ShardWork(Frozen):
         """Where the vectors go."""
         return EmbeddingStore(self.store or store_root(paths), self.encoder_spec)
 
+    def read(self, item: WorkInput, folder: Path) -> Any:
+        """What the encoder takes of an input whose URI starts from a folder; see read_input."""
+        return read_input(item, folder, self.scenes, self.encoder.reads_bands)
+
     @property
     def encoder_spec(self) -> EncoderSpec:
         """The spec whose space_id this work was planned for."""
@@ -82,12 +87,14 @@ def input_path(item: WorkInput, data: Path) -> Path:
     return path
 
 
-def read_input(item: WorkInput, data: Path, policy: ScenePolicy) -> Any:
-    """What an encoder takes: uint8 RGB (H, W, 3) of a scene, or the text.
+def read_input(
+    item: WorkInput, data: Path, policy: ScenePolicy, bands: Sequence[str] = RGB_BANDS
+) -> Any:
+    """What an encoder takes: uint8 (H, W, len(bands)) of a scene, or the text.
 
     Raises:
         StoreError: the input is not the one whose hash was planned, or its file is missing.
-        DropError: the scene cannot be decoded.
+        DropError: the scene cannot be decoded; LacksBands, if it has not these bands.
     """
     if item.text is not None:
         if hashlib.sha256(item.text.encode("utf-8")).hexdigest() != item.sha256:
@@ -104,4 +111,4 @@ def read_input(item: WorkInput, data: Path, policy: ScenePolicy) -> Any:
             where=str(path),
             fix="drops are immutable: restore the file, or deliver it in a new drop",
         )
-    return read_scene(path, policy)
+    return read_scene(path, policy, bands)

@@ -190,14 +190,22 @@ def _space(
     profile: Profile,
     paths: DeploymentPaths,
 ) -> _Space:
-    """Give the rows their keys, null where the modality is missing."""
+    """Give the rows their keys, null where the modality is missing or cannot be read.
+
+    What the encoder cannot read of a good scene is said as its quality.
+    """
     spec = describe_encoder(config, paths)
     space_id = spec.space_id  # a hash, anew each time it is asked for
     shas = rows[f"{modality}_sha256"]
     reading = profile.data.scenes.reading if modality == "image" else ""
     key_of = {sha: input_key(space_id, sha, reading) for sha in shas.dropna().unique()}
+    store = EmbeddingStore(store_root(paths), spec)
+    if without := store.without(key_of.values()):
+        lacking = shas.map(key_of).isin(without)
+        rows.loc[lacking, "image_quality"] = shas[lacking].map(key_of).map(without)
+        key_of = {sha: key for sha, key in key_of.items() if key not in without}
     rows[f"{modality}_key"] = shas.map(key_of).astype(object)
-    return _Space(EmbeddingStore(store_root(paths), spec), sorted(key_of.values()))
+    return _Space(store, sorted(key_of.values()))
 
 
 def _describe(

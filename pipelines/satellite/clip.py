@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.arrays import AnyArray, Bools
+from pipelines.contracts import BANDS
 from pipelines.fetch.web import Missing
 from pipelines.satellite.catalogue import Item
 from pipelines.satellite.grid import Grid
 from pipelines.satellite.parts import Parts
 from pipelines.satellite.window import UnusableFile, without_query
-from pipelines.satellite_config import BANDS
 
 _SHOWN = (1, 2, 3)  # blue, green, red: as dark as land gets
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.arrays import AnyArray
+from pipelines.contracts import BANDS
 from pipelines.satellite.clip import Clip
-from pipelines.satellite_config import BANDS
 
 
 def composite(days: Sequence[Sequence[Clip]]) -> AnyArray:

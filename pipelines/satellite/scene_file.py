@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.arrays import AnyArray
+from pipelines.contracts import BANDS
 from pipelines.satellite.grid import Grid
-from pipelines.satellite_config import BANDS
 from pipelines.storage.files import sync_folder, write_atomic
 
 

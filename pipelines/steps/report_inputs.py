@@ -62,6 +62,8 @@ def embedding(run: Run) -> dict[str, dict[str, Any]]:
             "newly embedded": sum(s.embedded for s in own),
             "encoder process started": any(s.encoder_started for s in own),
         }
+        if lacking := (counts.lacking or 0) + sum(s.lacking or 0 for s in own):
+            found[name]["scenes without the encoder's bands"] = lacking
     return found
 
 

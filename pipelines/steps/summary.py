@@ -154,15 +154,27 @@ def _validate(output: out.ValidateOutput) -> str:
 
 def _plan(output: out.PlanOutput) -> str:
     new = ", ".join(f"{c.missing} of {c.distinct} {m} inputs" for m, c in output.counts.items())
-    return f"to embed: {new}; shards: {len(output.shards)}"
+    lacking = sum(c.lacking or 0 for c in output.counts.values())
+    return f"to embed: {new}; shards: {len(output.shards)}{_other_bands(lacking)}"
 
 
 def _shard(output: out.ShardOutput) -> str:
     if not output.inputs:
         return f"nothing to embed: every {output.modality} input was known; no encoder was started"
-    known = output.inputs - output.embedded
+    lacking = output.lacking or 0
+    known = output.inputs - output.embedded - lacking
     encoder = "" if output.encoder_started else "; no encoder was started"
-    return f"{output.embedded} {output.modality} inputs embedded, {known} were known{encoder}"
+    return (
+        f"{output.embedded} {output.modality} inputs embedded, {known} were known{encoder}"
+        f"{_other_bands(lacking)}"
+    )
+
+
+def _other_bands(scenes: int) -> str:
+    """Said of scenes that the encoder cannot read; "" if there are none."""
+    return f"; scenes without the encoder's bands, where the image is missing: {scenes}" * (
+        scenes > 0
+    )
 
 
 def _train(output: out.TrainOutput) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -36,7 +36,7 @@ def check_encoder(config: EncoderConfig, inputs: Sequence[Any]) -> None:
 
     Args:
         config: as a profile's embed.image or embed.text; its weights lie on this machine.
-        inputs: three or more that differ: uint8 RGB arrays (H, W, 3), or texts.
+        inputs: three or more that differ: uint8 arrays (H, W, bands that config names), or texts.
     """
     assert len(inputs) > 2, "give three inputs or more"
     with tempfile.TemporaryDirectory() as scratch, no_network() as reached:
@@ -87,13 +87,12 @@ def _check_spec(
             config.model_copy(update={"threads": config.threads + 1}), weights
         ),
     }
-    for pooling in set(_POOLINGS) - {config.pooling}:
-        try:
-            others[f"pooling {pooling}"] = module.describe(
-                config.model_copy(update={"pooling": pooling}), weights
-            )
-        except EncoderError:
-            continue
+    changed = {f"pooling {p}": {"pooling": p} for p in set(_POOLINGS) - {config.pooling}}
+    if module.MODALITY == "image":
+        changed["bands"] = {"bands": tuple(reversed(config.reads_bands))}
+    for what, keys in changed.items():
+        with suppress(EncoderError):
+            others[what] = module.describe(config.model_copy(update=keys), weights)
     same = [what for what, other in others.items() if other.space_id == spec.space_id]
     assert not same, (
         f"the vector space keeps its name with other {', '.join(sorted(same))}: stored vectors "

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.codes import TextCodes
 from pipelines.config import ScenePolicy
-from pipelines.contracts import SceneQuality
+from pipelines.contracts import BANDS, SceneQuality
 from pipelines.data.drops import read_drop
 from pipelines.data.scenes import scan_scenes
 from pipelines.errors import ConfigError
 from pipelines.place_config import PlaceConfig
 from pipelines.satellite.periods import periods
-from pipelines.satellite_config import BANDS, SatelliteConfig
+from pipelines.satellite_config import SatelliteConfig
 from pipelines.weeks import CDC, ISO
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenes.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support.stac import SceneFetcher, StacSite, in_cells, truth_of
 
+from pipelines.contracts import BANDS
 from pipelines.satellite.offsets import Unknown, offsets_of
-from pipelines.satellite_config import BANDS
 
 DAY = date(2024, 11, 5)
 NEW, OLD = {"s2:processing_baseline": "05.11"}, {"s2:processing_baseline": "03.01"}

@@ -24,8 +24,8 @@ from support.stac import (
     truth_of,
 )
 
+from pipelines.contracts import BANDS
 from pipelines.errors import ConfigError
-from pipelines.satellite_config import BANDS
 
 MONDAY, TUESDAY, FRIDAY = date(2024, 11, 4), date(2024, 11, 5), date(2024, 11, 8)
 OF_UNIT = np.s_[3:7, 2:7]

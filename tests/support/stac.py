@@ -24,9 +24,10 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform, transform_bounds
 
 from pipelines.arrays import AnyArray, Float64s
+from pipelines.contracts import BANDS
 from pipelines.satellite import FetchedScenes, fetch_scenes
 from pipelines.satellite.periods import Period
-from pipelines.satellite_config import BANDS, SatelliteConfig
+from pipelines.satellite_config import SatelliteConfig
 from support.publisher import HURRIED as HURRIED
 from support.publisher import Site
 

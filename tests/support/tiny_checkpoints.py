@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.config import EncoderConfig
 
 # As published with facebook/dinov2-base, but for the sizes.
-PREPROCESSOR = {
+PREPROCESSOR: dict[str, Any] = {
     "crop_size": {"height": 28, "width": 28},
     "do_center_crop": True,
     "do_convert_rgb": True,
@@ -36,7 +36,7 @@ CLIP_PREPROCESS = {
 }
 
 
-def dinov2(folder: Path) -> Path:
+def dinov2(folder: Path, channels: int = 3) -> Path:
     """Writes a DINOv2 of 2 layers, 24 wide; returns the folder."""
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
@@ -45,13 +45,19 @@ def dinov2(folder: Path) -> Path:
     torch.manual_seed(0)
     # The position table is larger than the input, as in the published models (518 against 224 px).
     tiny = Dinov2Config(
-        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+        num_channels=channels,
     )
     model = Dinov2Model(tiny)
     for tensor in model.parameters():
         torch.nn.init.normal_(tensor, std=0.2)
     model.save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR))
+    each = {name: PREPROCESSOR[name] * (channels // 3) for name in ("image_mean", "image_std")}
+    (folder / "preprocessor_config.json").write_text(json.dumps({**PREPROCESSOR, **each}))
     return folder
 
 

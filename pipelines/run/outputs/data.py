@@ -56,6 +56,7 @@ class ToEmbed(Record):
     distinct: int
     missing: int
     space_id: str | None = None  # of encoders beside the profile's
+    lacking: int | None = None  # scenes known to have not the bands that the encoder reads
 
 
 class PlanOutput(StepOutput):
@@ -76,7 +77,8 @@ class PlanOutput(StepOutput):
 
 
 class ShardOutput(StepOutput):
-    """One shard: planned inputs, embedded ones, texts that were cut, seconds of encoding."""
+    """One shard: planned inputs, embedded ones, texts that were cut, seconds of encoding, and
+    scenes without the bands that the encoder reads, if there were any."""
 
     step = "embed_{:03d}"
     modality: str
@@ -86,6 +88,7 @@ class ShardOutput(StepOutput):
     embedded: int
     truncated: int
     seconds: float
+    lacking: int | None = None
 
 
 class FeatureVersion(Record):
