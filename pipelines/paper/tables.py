@@ -111,7 +111,7 @@ def write_tables(results: Mapping[str, Any], folder: Path) -> list[Path]:
             spaces,
         )
     )
-    if results["tuned"]:
+    if results.get("tuned"):
         tuned = [{**common, **_tuned(row)} for row in results["tuned"]]
         files.append(_write(folder / "tuned.csv", [*_NAMED, *_TUNED], tuned))
     files.append(_write(folder / "not_run.csv", ["what", "why", "command"], results["not_run"]))
