@@ -92,6 +92,36 @@ class RawApproach(Frozen):
 Approach = Annotated[FrozenApproach | RawApproach, Field(discriminator="kind")]
 
 
+class TunedConfig(Frozen):
+    """What is chosen on validation where a study asks what each part of the alignment brings.
+
+    The first rate and 0 of the others are the plain values, which a choice leans to.
+
+    Attributes:
+        search: "staged": rate, lambda, noise, weight of L_reg, each at what was chosen before;
+            "joint": every combination.
+        rule: "one_standard_error" over the seeds towards the plain value, or the "best".
+        turns: how many of the five folds of whole groups are the test part once; 1 = the split of
+            the protocol, 5 = every usable row is judged once.
+    """
+
+    search: Literal["staged", "joint"] = "staged"
+    rule: Literal["one_standard_error", "best"] = "one_standard_error"
+    turns: int = Field(1, ge=1, le=5)
+    seeds: tuple[int, ...] = Field((7, 8, 9, 10, 11), min_length=2)
+    learning_rate: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((1e-3,), min_length=1)
+    lambda_shift: tuple[Annotated[float, Field(ge=-1, le=1)], ...] = (0.0, 0.5, 1.0)
+    noise_sigma: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.01, 0.03)
+    alignment_weight: tuple[Annotated[float, Field(ge=0)], ...] = (0.0, 0.01, 0.1)
+
+    @field_validator("lambda_shift", "noise_sigma", "alignment_weight")
+    @classmethod
+    def _has_plain(cls, grid: tuple[float, ...]) -> tuple[float, ...]:
+        if 0.0 not in grid:
+            raise ValueError("the grid must hold 0, the plain value")
+        return tuple(sorted(set(grid)))
+
+
 class StudyConfig(Frozen):
     """All settings of a reproduction besides its data set and protocol."""
 
@@ -106,6 +136,9 @@ class StudyConfig(Frozen):
     resamples: int = Field(1000, ge=100, le=100_000)
     cone_seeds: tuple[int, ...] = (1, 2, 3)
     cone_rows: int = Field(60, ge=2, description="inputs a group in the cone-effect experiment")
+    tuned: TunedConfig | None = Field(
+        None, description="safe protocol; without it nothing is tuned"
+    )
 
     @field_validator("approaches")
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.contracts import Modality
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.paper.cells import SELECTED_ON, Cell, train_cell
 from pipelines.paper.config import FrozenApproach, StudyConfig
@@ -43,7 +44,7 @@ def train_group(
     """
     plain = study_rows(prepared, *vectors, stretched=False)
     wide = study_rows(prepared, *vectors, stretched=True)
-    alone = MODALITIES if fusion == study.fusions[0] else ()
+    alone = alone_of(fusion, study)
     per_seed = (
         1
         + len(alone)
@@ -79,6 +80,12 @@ def train_group(
         "ablation": ablation,
         "alone": {m: [train(cell.model_copy(update={"only": m})) for cell in base] for m in alone},
     }
+
+
+def alone_of(fusion: str, study: StudyConfig) -> tuple[Modality, ...]:
+    """Modalities that are trained alone beside a fusion: with one masked every head is the same
+    kind of model, so the first fusion's are enough."""
+    return MODALITIES if fusion == study.fusions[0] else ()
 
 
 def ablation_cells(cell: Cell, lambda_shift: float, study: StudyConfig) -> dict[str, Cell]:

@@ -16,15 +16,16 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from pipelines.arrays import Int64s, Texts
 from pipelines.data.splits import embargo_weeks
-from pipelines.errors import DropError, LeakageError
+from pipelines.errors import ConfigError, DropError, LeakageError
 from pipelines.paper.leakage import guard_text
 from pipelines.paper.study import Part, Study
 from pipelines.weeks import CDC
 
-__all__ = ["guard_text", "split", "torn_groups"]
+__all__ = ["check_turns", "guard_text", "parts_by_group", "split", "torn_groups"]
 
 SEED = 42
 TEST_SHARE = VALIDATION_SHARE = 0.2
@@ -50,7 +51,7 @@ def split(study: Study) -> Texts:
     elif (study.rows["week_no"] >= 0).all():
         parts = _forward(study)
     else:
-        parts = _by_group(study)
+        parts = parts_by_group(study.rows, study.name)
     needed: Sequence[Part] = (
         ("train", "test") if study.protocol == "paper" else ("train", "validation", "test")
     )
@@ -62,6 +63,18 @@ def split(study: Study) -> Texts:
                 fix="give more rows, groups or weeks",
             )
     return parts
+
+
+def check_turns(study: Study, turns: int) -> None:
+    """Raises ConfigError where the test part cannot be turned: rows in time, or a given split."""
+    in_time = bool((study.rows["week_no"] >= 0).all())
+    if turns > 1 and (in_time or study.given_split is not None):
+        why = "its rows are split forward in time" if in_time else "it brings its own split"
+        raise ConfigError(
+            f"the test part cannot take {turns} turns: {why}",
+            where=f"{study.name}: tuned.turns",
+            fix="set tuned.turns to 1",
+        )
 
 
 def torn_groups(study: Study, parts: Texts) -> list[str]:
@@ -113,30 +126,44 @@ def _cut(study: Study, rows: Int64s, share: float) -> tuple[Int64s, Int64s]:
     return rest, taken
 
 
-def _by_group(study: Study) -> Texts:
+def parts_by_group(rows: pd.DataFrame, name: str, turn: int = 0) -> Texts:
+    """(N,) parts of whole groups, classes balanced as far as groups allow.
+
+    Args:
+        rows: STUDY_COLUMNS of the full metadata.
+        turn: which of the five folds is the test part; the next one is for validation. 0 is the
+            safe protocol's own split.
+
+    Raises:
+        DropError: too few rows or groups.
+    """
+    parts = np.full(len(rows), "train", dtype=object)
+    sides = _group_folds(rows, name)
+    parts[sides[turn]], parts[sides[(turn + 1) % _FOLDS]] = "test", "validation"
+    return parts
+
+
+def _group_folds(rows: pd.DataFrame, name: str) -> list[Int64s]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    label, group = study.rows["label"].to_numpy(), study.rows["group_id"].to_numpy()
+    label, group = rows["label"].to_numpy(), rows["group_id"].to_numpy()
     if len(np.unique(group)) < _FOLDS:
         raise DropError(
             f"{len(np.unique(group))} groups cannot be split without tearing one",
-            where=study.name,
+            where=name,
             fix=f"give rows of at least {_FOLDS} groups",
         )
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=SEED)
-    parts = np.full(len(study), "train", dtype=object)
     with warnings.catch_warnings():  # a class rarer than the folds is said by n per class already
         warnings.filterwarnings("ignore", message="The least populated class")
         try:
-            sides = [taken for _, taken in folds.split(label, label, group)]
+            return [taken for _, taken in folds.split(label, label, group)]
         except ValueError as err:  # every class is rarer than the folds
             raise DropError(
                 f"{len(label)} rows are too few to split",
-                where=study.name,
+                where=name,
                 fix=f"give at least {_FOLDS} rows of some class",
             ) from err
-    parts[sides[0]], parts[sides[1]] = "test", "validation"
-    return parts
 
 
 def _forward(study: Study) -> Texts:

@@ -34,12 +34,13 @@ from pipelines.paper.prepared import (
     prepare,
     protocol_folder,
 )
-from pipelines.paper.protocols import guard_text, split
+from pipelines.paper.protocols import check_turns, guard_text, split
 from pipelines.paper.raw_group import train_raw_group
 from pipelines.paper.result_rows import mean_of
 from pipelines.paper.results import RESULTS, build_results
 from pipelines.paper.study import Protocol
 from pipelines.paper.tables import write_tables
+from pipelines.paper.tuned.train import train_tuned
 from pipelines.paper.vectors import MODALITIES, encoder_of, modality_vectors, plan_work
 from pipelines.storage import read_json, write_json
 
@@ -119,6 +120,8 @@ def start(request: Request, paths: DeploymentPaths, shards: int = 1) -> Output:
         request.dataset, request.data.resolve(), request.protocol, request.folder.parent / CHECKED
     )
     guard_text(dataset)
+    if study.tuned is not None and request.protocol == "safe":
+        check_turns(dataset, study.tuned.turns)
     if request.general is not None:  # its faults are told now, not after hours of training
         read_study("folder", request.general.resolve(), request.protocol)
     prepared = prepare(dataset, split(dataset), request.folder)
@@ -191,7 +194,9 @@ def train(folder: Path, index: int, paths: DeploymentPaths) -> Output:
         spaces = _found(ready.spaces, name)
         vectors = tuple(modality_vectors(prepared, m, spaces[m]) for m in MODALITIES)
         ids = (spaces["image"].space_id, spaces["text"].space_id)
-        record = train_group(approach, fusion, ids, (vectors[0], vectors[1]), prepared, study)
+        both = (vectors[0], vectors[1])
+        record = train_group(approach, fusion, ids, both, prepared, study)
+        record["tuned"] = train_tuned(fusion, ids, both, prepared, study)
     write_json(folder / "groups" / f"{name}-{fusion}.json", record)
     return {"approach": name, "fusion": fusion, "f1": mean_of(record["printed"], "macro_f1")}
 

@@ -66,7 +66,8 @@ def selection_mean(records: Records) -> float:
     return float(np.mean([record["selection_f1"] for record in records]))
 
 
-def _named(group: Mapping[str, Any], approach: Approach) -> Record:
+def named(group: Mapping[str, Any], approach: Approach) -> Record:
+    """What every table says of a head first."""
     return {
         "approach": approach.id,
         "title": approach.title,
@@ -89,7 +90,7 @@ def table1_row(
         better = max(alone, key=lambda modality: selection_mean(alone[modality]))
         gain = {"only": better, "difference": scorer.difference(records, alone[better])}
     return {
-        **_named(group, approach),
+        **named(group, approach),
         **_scored(records, scorer),
         "gain": gain,
         "per_class": _per_class(records),
@@ -99,7 +100,7 @@ def table1_row(
 def alone_rows(group: Mapping[str, Any], approach: Approach, scorer: SeedScorer) -> list[Record]:
     """Scores of each modality alone."""
     return [
-        {**_named(group, approach), "only": modality, **_scored(records, scorer)}
+        {**named(group, approach), "only": modality, **_scored(records, scorer)}
         for modality, records in group.get("alone", {}).items()
     ]
 
@@ -141,7 +142,7 @@ def table2_row(group: Mapping[str, Any], approach: Approach) -> Record:
         "peak_above_start_mb": "peak_above_start_bytes",
     }
     return {
-        **_named(group, approach),
+        **named(group, approach),
         **{name: first[key] / MEGABYTE for name, key in sizes.items()},
         "peak_method": first["peak_method"],
         "energy_j": first["energy_j"],
@@ -153,7 +154,7 @@ def table3_row(group: Mapping[str, Any], approach: Approach) -> Record:
     """Seconds an epoch, of the first seed."""
     first = group["printed"][0]
     return {
-        **_named(group, approach),
+        **named(group, approach),
         "train_s_per_epoch": first["train_seconds_per_epoch"],
         "inference_s_per_epoch": first["inference_seconds_per_epoch"],
     }
@@ -169,7 +170,7 @@ def ablation_rows(group: Mapping[str, Any], approach: Approach, scorer: SeedScor
             for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight")
         }
         rows.append(
-            {**_named(group, approach), "variant": variant, **settings, **_scored(records, scorer)}
+            {**named(group, approach), "variant": variant, **settings, **_scored(records, scorer)}
         )
     return rows
 
@@ -179,7 +180,7 @@ def lambda_row(group: Mapping[str, Any], approach: Approach, scorer: SeedScorer)
     chosen = group["lambda"]
     at, zero = (group["sweep"][f"{value:g}"] for value in (chosen["lambda"], 0.0))
     return {
-        **_named(group, approach),
+        **named(group, approach),
         **chosen,
         "f1_at_0": mean_of(zero, "macro_f1"),
         "f1_at_chosen": mean_of(at, "macro_f1"),

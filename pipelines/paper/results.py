@@ -21,11 +21,13 @@ from pipelines.paper.result_rows import (
     alone_rows,
     lambda_row,
     mean_of,
+    named,
     selection_mean,
     table1_row,
     table2_row,
     table3_row,
 )
+from pipelines.paper.tuned.rows import tuned_rows
 from pipelines.storage import read_json
 
 RESULTS = "results.json"
@@ -81,6 +83,13 @@ def build_results(
             for row in ablation_rows(g, approaches[g["approach"]], scorer)
         ],
         "lambda": [lambda_row(g, approaches[g["approach"]], scorer) for g in swept],
+        "tuned": [
+            row
+            for g in groups
+            for row in tuned_rows(
+                g.get("tuned", ()), named(g, approaches[g["approach"]]), prepared, study
+            )
+        ],
         "baselines": {
             name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
         },

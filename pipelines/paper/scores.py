@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from pipelines.arrays import AnyArray, Bools, Float64s, Int64s
 from pipelines.errors import TrainingError
@@ -20,19 +21,32 @@ from pipelines.weeks import CDC
 Score = Literal["accuracy", "macro_f1"]
 
 CONFIDENCE = 0.95
+POWER = 0.8  # of what an interval could have shown
 _QUARTER_WEEKS = 13
 _CELLS_AT_ONCE = 4_000_000  # drawn groups held in memory at a time
 
 
 @dataclass(frozen=True)
 class ScoreInterval:
-    """A score, or the difference of two, with its 95 % interval and what it rests on."""
+    """A score, or the difference of two, with its 95 % interval and what it rests on.
+
+    Attributes:
+        spread: standard deviation over the resamples.
+    """
 
     value: float
     lower: float
     upper: float
     rows: int
     groups: int
+    spread: float
+
+    @property
+    def smallest_shown(self) -> float | None:
+        """The smallest true difference whose interval would have left out 0 in 80 % of such draws
+        of groups; None where the two sides never differ. Training anew is not in it."""
+        reach = -ndtri(expanded_tail(self.groups, CONFIDENCE)) + ndtri(POWER)
+        return float(reach * self.spread) if self.spread > 0 else None
 
 
 def predict(logit: npt.ArrayLike) -> Int64s:
@@ -161,7 +175,9 @@ def _interval(
     value = _difference(_value(counts.sum(axis=0), score), seeds)
     tail = expanded_tail(len(names), CONFIDENCE)
     lower, upper = np.quantile(spread, [tail, 1 - tail])
-    return ScoreInterval(float(value), float(lower), float(upper), len(of_group), len(names))
+    return ScoreInterval(
+        float(value), float(lower), float(upper), len(of_group), len(names), float(spread.std())
+    )
 
 
 def _difference(values: Float64s, seeds: list[int]) -> Float64s:

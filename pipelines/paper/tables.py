@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.paper.reported import Cell, reported_table
+from pipelines.paper.tuned.search import ORDER
 from pipelines.storage import write_atomic
 from pipelines.storage.people_csv import harmless
 
@@ -42,6 +43,23 @@ _ABLATION = (
     "f1_seed_min",
     "f1_seed_max",
 )
+_TUNED = (
+    "way",
+    "seeds",
+    "turns",
+    "rows",
+    "groups",
+    *ORDER,
+    "tried",
+    "selection_f1",
+    "f1",
+    "f1_lower",
+    "f1_upper",
+    "difference",
+    "difference_lower",
+    "difference_upper",
+    "smallest_shown",
+)
 _CURVE = (
     "lambda",
     "selection_mean",
@@ -55,7 +73,7 @@ _CURVE = (
 
 def write_tables(results: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write table1.csv to table3.csv, alone.csv, ablation.csv, lambda.csv, baselines.csv,
-    variance.csv, not_run.csv.
+    variance.csv, not_run.csv; and tuned.csv where something was tuned.
     """
     files = [_write(folder / f"table{n}.csv", *numbered(results, n)) for n in _COLUMNS]
     common = {name: results[name] for name in ("dataset", "protocol")}
@@ -93,6 +111,9 @@ def write_tables(results: Mapping[str, Any], folder: Path) -> list[Path]:
             spaces,
         )
     )
+    if results.get("tuned"):
+        tuned = [{**common, **_tuned(row)} for row in results["tuned"]]
+        files.append(_write(folder / "tuned.csv", [*_NAMED, *_TUNED], tuned))
     files.append(_write(folder / "not_run.csv", ["what", "why", "command"], results["not_run"]))
     return files
 
@@ -122,6 +143,20 @@ def _flat(row: Row) -> dict[str, Any]:
     bounds = row.get("f1_interval") or (None, None)
     weights = "as printed" if row["as_printed"] else f"other weights, beside {row['beside']}"
     return {**row, "weights": weights, "f1_lower": bounds[0], "f1_upper": bounds[1]}
+
+
+def _tuned(row: Row) -> dict[str, Any]:
+    """A way with the values of all turns in one cell each."""
+    found = row["difference"] or {}
+    values = {part: " ".join(f"{value:g}" for value in row[part]) for part in ORDER}
+    return {
+        **_flat(row),
+        **values,
+        "difference": found.get("value"),
+        "difference_lower": found.get("lower"),
+        "difference_upper": found.get("upper"),
+        "smallest_shown": found.get("smallest_shown"),
+    }
 
 
 def _baseline(name: str, record: Row) -> dict[str, Any]:

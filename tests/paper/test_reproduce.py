@@ -459,3 +459,23 @@ def test_a_part_without_usable_rows_is_a_clear_end(reproduced: Reproduced, tmp_p
     rows = prepared.rows.assign(usable=prepared.rows["part"] != "validation")
     with pytest.raises(TrainingError, match="no usable row in validation"):
         watched_parts(replace(prepared, rows=rows))
+
+
+def test_a_study_that_asks_for_tuning_changes_nothing_else(
+    reproduced: Reproduced, tmp_path: Path
+) -> None:
+    root = copied(reproduced, tmp_path, "safe")
+    about = json.loads((root / "study.yaml").read_text())
+    about["approaches"] = about["approaches"][:1]
+    tiny_study.write(root, about)
+    paths, folder = DeploymentPaths(home=tmp_path), root / "out" / "folder" / "safe"
+    steps.run_all(request(root), paths)
+    before, made = read_json(folder / "results.json"), set(cells(folder))
+    grids = {"learning_rate": [0.01], "noise_sigma": [0, 0.1], "alignment_weight": [0]}
+    about["tuned"] = {"turns": 2, "seeds": [7, 8], "lambda_shift": [0, 0.5], **grids}
+    tiny_study.write(root, about)
+    steps.run_all(request(root), paths)
+    after = read_json(folder / "results.json")
+    assert before.pop("tuned") == [] and {row["turns"] for row in after.pop("tuned")} == {2}
+    assert after == before and made < set(cells(folder))
+    assert (folder / "tuned.csv").is_file()

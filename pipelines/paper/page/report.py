@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.errors import StoreError
 from pipelines.evaluate.pages import templates
-from pipelines.paper.page import views, views_lambda, views_space, views_tables
+from pipelines.paper.page import views, views_lambda, views_space, views_tables, views_tuned
 from pipelines.paper.page.views import Record, Side, ran
 from pipelines.paper.reported import known_slips, reported_table
 from pipelines.paper.results import RESULTS
@@ -108,6 +108,7 @@ def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
         embedding=views_tables.embedding(sides),
         ablation=views_lambda.ablation(sides, shown, colour),
         lambdas=views_lambda.lambdas(sides, shown, colour),
+        tuned=views_tuned.tuned(sides, shown),
         printed_lambdas=views_lambda.printed_lambdas(some["dataset"]),
         gap=views_space.gap(sides, shown, colour),
         variance=views_space.variance(sides, shown, beside),
