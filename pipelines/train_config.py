@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipelines.candidate_config import CandidateConfig, by_name
+from pipelines.candidate_config import CandidateConfig, by_name, forecaster_kind
 from pipelines.contracts import LINEAR
 from pipelines.encoder_config import Frozen
 
@@ -33,6 +33,11 @@ class TrainConfig(LoopConfig):
     candidates: tuple[CandidateConfig, ...] = Field(
         by_name((LINEAR, "early", "late_joint")), min_length=1
     )
+    base: Literal["best", "linear"] = Field(
+        "best",
+        description="what fused heads add to: the best candidate that reads no vectors, or the "
+        "linear model whatever else is listed",
+    )
     linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
     lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
     max_epochs: int = Field(30, ge=1, le=10_000)
@@ -49,6 +54,15 @@ class TrainConfig(LoopConfig):
     def reference(self) -> str:
         """The simplest candidate, which the others have to beat: the linear one, else the first."""
         return LINEAR if LINEAR in self.names else self.names[0]
+
+    @property
+    def bases(self) -> tuple[CandidateConfig, ...]:
+        """What fused heads may start from beside the linear model, by name."""
+        if self.base == LINEAR:
+            return ()
+        read = {c.kind: forecaster_kind(c.kind).reads_vectors for c in self.candidates}
+        own = [c for c in self.candidates if c.kind != LINEAR and not read[c.kind]]
+        return tuple(sorted(own, key=lambda c: c.kind))
 
     def candidate(self, name: str) -> CandidateConfig:
         """The candidate of a name; one that is not listed has its default settings."""

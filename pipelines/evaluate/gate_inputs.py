@@ -86,7 +86,10 @@ def champion_profile(
     theirs = canonical(recipe)
     raw = profile.model_dump(mode="json")
     # what a recipe does not name is at its default, and not what this run's profile says
-    own_candidates = [{"kind": head, "settings": recipe.get("settings", {})}]
+    own_candidates = [
+        {"kind": head, "settings": recipe.get("settings", {})},
+        *recipe.get("bases", ()),
+    ]
     raw["data"]["inputs"] = [
         _declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs
     ]

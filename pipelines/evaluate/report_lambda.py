@@ -16,6 +16,8 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
             "head": words(head),
             "value": number(found["lambda_shift"], 2),
             "reason": found["lambda_reason"],
+            "base": (found.get("base") or {}).get("reason"),
+            "bases": _bases(found.get("base") or {}),
             "epochs": found.get("epochs"),
             "by_year": _by_year(head, metrics),
             "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"])
@@ -23,6 +25,15 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
             else None,
         }
         for head, found in tuning.items()
+    ]
+
+
+def _bases(base: Record) -> Rows:
+    """What the head could have started from: mean Brier over the inner seasons, the best first."""
+    means = {name: sum(own) / len(own) for name, own in base.get("brier", {}).items()}
+    return [
+        {"name": words(name), "brier": number(means[name], 4), "chosen": name == base["kind"]}
+        for name in sorted(means, key=lambda name: means[name])
     ]
 
 

@@ -112,8 +112,16 @@ def _describe(
         synthetic_scenes=features["synthetic_scenes"],
         covariate_names=rows.covariate_names,
         place=profile.place.portable(),
-        metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
+        metrics=_scores(fitted),
     )
+
+
+def _scores(fitted: FittedRecipe) -> dict[str, Any]:
+    """What people may read of the inner seasons; the base only where there was a choice."""
+    found: dict[str, Any] = {"validation": {str(h): s for h, s in fitted.validation.items()}}
+    if fitted.base is not None and fitted.base.brier:
+        found["base"] = fitted.base.to_json()
+    return found
 
 
 def _template(profile: Profile, template_id: str) -> Path:
@@ -144,6 +152,7 @@ def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]
         "lambda_reason": fitted.lambda_reason,
         "lambda_curve": fitted.lambda_curve,
         "epochs": fitted.epochs,
+        "base": {} if fitted.base is None else fitted.base.to_json(),
         "validation": {str(h): scores for h, scores in fitted.validation.items()},
     }
 

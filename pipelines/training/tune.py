@@ -14,13 +14,43 @@ import numpy as np
 import torch
 
 from pipelines.arrays import Bools, Float64s
+from pipelines.data.splits import Season
 from pipelines.fusion.alignment import Shift
+from pipelines.fusion.examples import Examples
+from pipelines.fusion.forecaster import Folds
 from pipelines.fusion.heads import FusedKind
 from pipelines.run.progress import Progress
 from pipelines.train_config import TrainConfig
-from pipelines.training.inner import InnerFold, LinearStage
+from pipelines.training.base import base_of
+from pipelines.training.one_error import plainest, within_one_error
 from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
 from pipelines.weeks import Calendar
+
+
+@dataclass(frozen=True)
+class HeadFold:
+    """An inner season as a residual is trained before it.
+
+    Attributes:
+        train, validation: (N,) masks of rows with known labels.
+        logit: (N,) calibrated log odds that the residual is added to, on the rows of both.
+    """
+
+    season: Season
+    train: Bools
+    validation: Bools
+    logit: Float64s
+
+
+def head_folds(folds: Folds) -> tuple[HeadFold, ...]:
+    """The inner seasons over what a residual starts from."""
+    base = base_of(folds)
+    return tuple(
+        HeadFold(
+            fold.season, fold.train, fold.validation, base.calibration.logit(base.logit_before(at))
+        )
+        for at, fold in enumerate(folds.seasons)
+    )
 
 
 @dataclass(frozen=True)
@@ -28,7 +58,7 @@ class SweepPoint:
     """Validation Brier of one lambda on one season, rows with at least one modality.
 
     Attributes:
-        curve: after 0, 1, 2, ... epochs; epoch 0 is the linear head.
+        curve: after 0, 1, 2, ... epochs; epoch 0 is the base alone.
     """
 
     lambda_shift: float
@@ -73,15 +103,17 @@ class Tuned:
             "brier": point.curve[self.epochs_of[value]],
             "trained_epochs": trained,
             "trained_brier": point.curve[trained],
-            "linear_brier": point.curve[0],
+            "base_brier": point.curve[0],
             "paired_rows": point.paired_rows,
         }
 
 
-def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
+def tune(
+    kind: FusedKind, examples: Examples, seasons: Sequence[HeadFold], config: TrainConfig
+) -> Tuned:
     """Choose lambda and epochs on the inner seasons of the primary horizon."""
-    rows = fused_rows(stage.examples)
-    folds = [f for f in stage.folds if _usable(rows, f)]
+    rows = fused_rows(examples)
+    folds = [f for f in seasons if _usable(rows, f)]
     if not folds:
         return Tuned(
             0.0,
@@ -90,13 +122,13 @@ def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
             (),
             {},
         )
-    refusal = pairs_refusal(stage, rows, folds, config)
+    refusal = pairs_refusal(examples, rows, folds, config)
     grid = (0.0,) if refusal else config.lambda_grid
     progress = Progress(f"{kind} sweep, trainings", len(grid) * len(folds))
     sweep = []
     for lambda_shift in grid:
         for fold in folds:
-            sweep.append(_point(kind, rows, fold, lambda_shift, config, stage.examples.calendar))
+            sweep.append(_point(kind, rows, fold, lambda_shift, config, examples.calendar))
             progress.advance()
     epochs = {value: best_epochs(_curves(sweep, value)) for value in grid}
     chosen, reason = one_standard_error(
@@ -122,13 +154,10 @@ def one_standard_error(
         scores: lambda -> (seasons,) Brier on the same seasons, or another score of which less is
             better, over what `over` says.
 
-    The standard error is that of the paired difference to the best lambda over seasons,
-    std(ddof = 1) / sqrt(seasons). Of two lambdas equally near 0 the better is taken.
-    Source of the rule: Breiman et al. 1984, Classification and Regression Trees, section 3.4.3.
+    Of two lambdas equally near 0 the better is taken.
     """
-    best = min(scores, key=lambda value: (scores[value].mean(), abs(value)))
-    within = [v for v, score in scores.items() if _excess(score, scores[best]) <= 0]
-    chosen = min(within, key=lambda value: (abs(value), scores[value].mean()))
+    best, _ = within_one_error(scores, abs)
+    chosen = plainest(scores, abs)
     if len(scores) == 1:
         return chosen, "lambda stays 0: the grid holds nothing else"
     if chosen == best:
@@ -142,7 +171,7 @@ def one_standard_error(
 
 
 def pairs_refusal(
-    stage: LinearStage, rows: FusedRows, folds: list[InnerFold], config: TrainConfig
+    examples: Examples, rows: FusedRows, folds: list[HeadFold], config: TrainConfig
 ) -> str | None:
     """Why lambda must stay 0 on these rows, in words; None if it may be chosen.
 
@@ -159,7 +188,7 @@ def pairs_refusal(
             f"{config.inner_origins} are needed"
         )
     every = np.logical_or.reduce(paired)
-    units = len(np.unique(stage.examples.unit_id[rows.at[every]]))
+    units = len(np.unique(examples.unit_id[rows.at[every]]))
     if every.sum() < config.min_paired_rows:
         return (
             f"lambda stays 0: {int(every.sum())} validation rows have both modalities, "
@@ -175,16 +204,16 @@ def pairs_refusal(
     return None
 
 
-def fold_rows(rows: FusedRows, fold: InnerFold) -> tuple[FusedRows, FusedRows]:
-    """Training and validation rows of a fold, over that fold's own linear logits."""
-    own = rows.with_logit(fold.linear_logit)
+def fold_rows(rows: FusedRows, fold: HeadFold) -> tuple[FusedRows, FusedRows]:
+    """Training and validation rows of a fold, over that fold's own log odds of the base."""
+    own = rows.with_logit(fold.logit)
     return own.take(_tensor(_in(fold.train, rows))), own.take(_tensor(_in(fold.validation, rows)))
 
 
 def _point(
     kind: FusedKind,
     rows: FusedRows,
-    fold: InnerFold,
+    fold: HeadFold,
     lambda_shift: float,
     config: TrainConfig,
     calendar: Calendar,
@@ -201,19 +230,11 @@ def _curves(sweep: Sequence[SweepPoint], lambda_shift: float) -> Float64s:
     return np.array([point.curve for point in sweep if point.lambda_shift == lambda_shift])
 
 
-def _excess(score: Float64s, best: Float64s) -> float:
-    """Mean Brier above the best, less one standard error of the paired difference."""
-    difference = score - best
-    if len(difference) < 2:
-        return float(difference.mean())
-    return float(difference.mean() - difference.std(ddof=1) / np.sqrt(len(difference)))
-
-
-def _usable(rows: FusedRows, fold: InnerFold) -> bool:
+def _usable(rows: FusedRows, fold: HeadFold) -> bool:
     return bool(_in(fold.train, rows).any() and _in(fold.validation, rows).any())
 
 
-def _pairs_before(rows: FusedRows, fold: InnerFold) -> bool:
+def _pairs_before(rows: FusedRows, fold: HeadFold) -> bool:
     return bool((_in(fold.train, rows) & rows.paired.numpy()).any())
 
 

@@ -21,6 +21,7 @@ class TrainedCandidate(Record):
     lambda_reason: str
     lambda_curve: list[Free]
     epochs: int
+    base: Free = Field(default_factory=dict)  # what a fused head starts from, and why
     validation: Free
 
 
