@@ -13,8 +13,9 @@ from pipelines.weeks import CDC
 RECORDED = json.loads((Path(__file__).parent / "recorded.json").read_text())
 CUTS = dict.fromkeys((1, 4), CDC.week_no("2018-w01"))
 HEADS = ("linear", "early", "late_joint")
-# Equal bits where it was recorded; other processors differ in the last ones.
-ATOL = {"linear": 1e-9, "early": 1e-6, "late_joint": 1e-6}
+# Equal bits where it was recorded. Another processor's products differ in the last ones, which two
+# epochs of training carried to 1e-4; another seed moves these probabilities by more than 1e-2.
+ATOL = {"linear": 1e-9, "early": 1e-3, "late_joint": 1e-3}
 
 
 @pytest.fixture(scope="module")
