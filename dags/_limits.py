@@ -4,6 +4,10 @@ from __future__ import annotations
 
 STEP_LIMITS = {
     "start": (5, "Checks and records the run's parameters."),
+    "fetch_scenes": (
+        120,
+        "Fetches the newest scenes where the profile asks for it; stops no run.",
+    ),
     "ingest": (60, "Reads the accepted drops and the new one."),
     "validate": (60, "Lists data issues, quarantines bad rows; stops on a critical one."),
     "snapshot": (60, "Writes the sample table as a dataset version that never changes."),

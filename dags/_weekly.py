@@ -35,7 +35,7 @@ nothing that is finished. A new model serves only if the gate promotes it; until
 | Step | What it does | If it fails |
 | --- | --- | --- |
 | start | Checks the run's parameters; refuses unknown names | Correct them and trigger a new run |
-| data | Reads the newest drop, checks it and fixes it as a version. A critical issue stops the run here, before anything changed | Open the data issues: each names file, row and what to do |
+| data | Fetches the newest scenes, if the profile says `satellite.weekly` (what goes wrong there stops nothing). Reads the newest drop, checks it and fixes it as a version. A critical issue stops the run here, before anything changed | Open the data issues: each names file, row and what to do |
 | embed | Turns new scenes and prompts into vectors, in parts (shards); known ones are reused | Clear the red shard |
 | train | Trains the candidates; replays past years with the recipes of candidates and champion | Clear the red task |
 | judge | Scores all of them on the same rows; the gate decides and writes why | Clear the red task. The champion serves on |
@@ -89,6 +89,7 @@ def _tasks() -> None:
     start = _step("start")
 
     with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
+        fetch = _step("fetch_scenes")
         ingest = _step("ingest")
         validate = _step("validate")
         snapshot = _step("snapshot", outlets=[DATASET])
@@ -117,11 +118,11 @@ def _tasks() -> None:
 
     report = _step("report")
 
-    start >> ingest >> validate >> snapshot >> plan >> shards >> features
+    start >> fetch >> ingest >> validate >> snapshot >> plan >> shards >> features
     (features >> [candidates, years] >> replay)  # the replay includes the champion that train found
     replay >> evaluate >> gate >> register >> deploy >> forecast >> report
 
     # Not behind the report: a run is as red as its last tasks, and this one's success must not hide
     # it.
-    steps = [start, ingest, validate, snapshot, plan, shards, features, candidates, years, replay]
-    [*steps, evaluate, gate, register, deploy, forecast] >> fallback_task()
+    steps = [start, fetch, ingest, validate, snapshot, plan, shards, features, candidates, years]
+    [*steps, replay, evaluate, gate, register, deploy, forecast] >> fallback_task()

@@ -1,5 +1,5 @@
-"""Where scenes of the units are fetched from, and what is made of them: `satellite` of a
-profile."""
+"""Where scenes of the units are fetched from, what is made of them, and whether weekly runs do it:
+`satellite` of a profile."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ class SatelliteConfig(Frozen):
     )
     max_bytes: int = Field(500_000_000, ge=1, description="that one call may read at most")
     max_items: int = Field(200, ge=1, le=10_000, description="of one unit and period")
+    weekly: bool = Field(
+        False, description="each weekly run fetches the newest periods before it reads its drops"
+    )
+    weekly_periods: int = Field(
+        4, ge=1, le=60, description="that a weekly run asks for; more where settled_days reach on"
+    )
+    weekly_minutes: float = Field(
+        30.0, gt=0, le=100, description="after which a weekly run goes on without the rest"
+    )
     timeout_s: float = Field(30.0, gt=0, le=600, description="silence after which one gives up")
     retries: int = Field(5, ge=0, le=10, description="of each request, after growing pauses")
 

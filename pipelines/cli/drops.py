@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipelines.cli.app import LOOK_UP, PIPELINE, RunId, app, say
 from pipelines.config import deployment_paths
+
+if TYPE_CHECKING:
+    from pipelines.config import Profile
+    from pipelines.data.drop_info import DropInfo
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -51,16 +55,17 @@ def drop(
         str, typer.Option(help="why a receipt date far from the other drops' is right")
     ] = "",
 ) -> None:
-    """Make a drop from files that lie apart. A drop never changes afterwards."""
-    from functools import partial
+    """Make a drop from files that lie apart. A drop never changes afterwards.
 
+    With --images and without a file it is one of scenes alone, of those that no drop has.
+    """
     from pipelines.config import load_profile
     from pipelines.data.drop_info import check_info, require_received
-    from pipelines.data.drops import make_drop, read_drop
-    from pipelines.data.intake import bring_likely, require_not_withdrawn_name
-    from pipelines.data.sources import context_of
+    from pipelines.data.drops import read_drop
+    from pipelines.data.intake import require_not_withdrawn_name
     from pipelines.data.sync import share_drop
 
+    given = [*(files or ()), *([table] if table else ())]
     info = check_info(
         {
             "received_date": received.date(),
@@ -70,18 +75,39 @@ def drop(
             "climate_latency_days": climate_latency_days,
             "source_note": source_note,
             "received_confirmed": received_confirmed,
+            "scenes_alone": images is not None and not given,
         },
         "command line",
     )
     chosen = load_profile(profile)
     require_received(info.received_date, chosen.place.today())
     require_not_withdrawn_name(deployment_paths(), info.folder_name)
-    context = context_of(chosen)
-    given = [*(files or ()), *([table] if table else ())]
-    bring = partial(bring_likely, deployment_paths(), given, context=context)
-    made = make_drop(bring, images, deployment_paths().drops, info, until)
+    made = _made(chosen, info, given, images, until)
+    if made is None:
+        say("no drop was made: each of these scenes is in a drop already, as it is")
+        return
     share_drop(deployment_paths(), read_drop(made))
     say(f"drop ready: {made}")
+
+
+def _made(
+    profile: Profile, info: DropInfo, given: list[Path], images: Path | None, until: str | None
+) -> Path | None:
+    """The drop; None if it would be one of scenes alone and have none."""
+    from functools import partial
+
+    from pipelines.data.drops import make_drop, survey_drops
+    from pipelines.data.intake import bring_likely, file_cache
+    from pipelines.data.scene_drops import make_scenes_drop
+    from pipelines.data.sources import context_of
+    from pipelines.run.withdrawn import withdrawn
+
+    paths = deployment_paths()
+    if info.scenes_alone and images is not None:
+        before, _ = survey_drops(paths.drops, withdrawn(paths, "drop"))
+        return make_scenes_drop(images, paths.drops, info, before, file_cache(paths), until)
+    bring = partial(bring_likely, paths, given, context=context_of(profile))
+    return make_drop(bring, images, paths.drops, info, until)
 
 
 @app.command("sample-drop", rich_help_panel=PIPELINE)

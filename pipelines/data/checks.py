@@ -152,7 +152,7 @@ def _scene_frame(scenes: pd.DataFrame) -> pd.DataFrame:
     since = (pd.to_datetime(scenes["received_date"]) - day).dt.days.astype("float64")
     name = scenes["scene_date"].astype(str)
     return scenes.assign(
-        file_group=scenes["received_date"].astype(str) + "/images",
+        file_group=scenes["file"].astype(str).str.partition("/")[0] + "/images",  # its drop
         row=0,
         column="",
         value="",

@@ -150,7 +150,7 @@ def _units(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scenes(scenes: pd.DataFrame) -> pd.DataFrame:
-    in_order = scenes.sort_values(["received_date", "file"], kind="stable")
+    in_order = scenes.sort_values("received_date", kind="stable")  # editions come in their order
     newest = in_order.drop_duplicates(["unit_id", "scene_date"], keep="last").copy()
     same = newest.groupby(["unit_id", "content_sha256"])["available_date"]
     newest["first_seen_available_date"] = same.transform("min")

@@ -14,6 +14,8 @@ from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
 from pipelines.weeks import WeekLabel
 
 INFO = "drop.yaml"
+SCENES = "scenes"  # in the name of a drop without a table: it takes no name from one with a table
+BULLETIN_DAYS = 7  # a week's bulletin is made from what arrives within the week after it
 _MAX_NAMED = 10
 # Beyond, a typing error; and date arithmetic must not run out of dates.
 FIRST_DAY, LAST_DAY = date(1980, 1, 1), date(2199, 12, 31)
@@ -38,16 +40,23 @@ class DropInfo(BaseModel):
     received_confirmed: str = Field(
         "", max_length=500, description="why an unusual receipt date is right, by a person"
     )
+    scenes_alone: bool = Field(False, description="it has no table, and says nothing about one")
+    scenes_on_receipt: bool = Field(
+        False, description="nobody knew its scenes in time for a bulletin before it was received"
+    )
 
     @property
     def folder_name(self) -> str:
-        """Name of the drop's folder: its date, and from the second edition on its number."""
-        day = self.received_date.isoformat()
-        return day if self.edition == 1 else f"{day}.{self.edition}"
+        """Name of the drop's folder: its date, "scenes" of one without a table, and from the
+        second edition on its number."""
+        parts = [self.received_date.isoformat()]
+        parts += [SCENES] if self.scenes_alone else []
+        parts += [str(self.edition)] if self.edition > 1 else []
+        return ".".join(parts)
 
     def as_written(self) -> dict[str, Any]:
         """Keys of drop.yaml; those that few drops need are left out where they say nothing."""
-        rare = {"edition", "until", "received_confirmed"}
+        rare = {"edition", "until", "received_confirmed", "scenes_alone", "scenes_on_receipt"}
         return {
             k: v
             for k, v in self.model_dump().items()
@@ -55,16 +64,24 @@ class DropInfo(BaseModel):
         }
 
     def scene_available(self, scene_date: date) -> date:
-        """Day a scene could be had: end of its compositing period plus latency."""
+        """Day a scene could be had: end of its compositing period plus latency; of one that is
+        known from its receipt on, no sooner than its drop's first bulletin."""
         if self.scene_period == "month":
             end = month_end(scene_date.year * 12 + scene_date.month - 1)
         else:
             end = scene_date + timedelta(days=6)
-        return end + timedelta(days=self.scene_latency_days)
+        known = end + timedelta(days=self.scene_latency_days)
+        first = self.received_date - timedelta(days=BULLETIN_DAYS)
+        return max(known, first) if self.scenes_on_receipt else known
 
     def climate_available(self, when: int) -> date:
         """Day a month's climate could be had; `when` is year * 12 + month - 1."""
         return month_end(when) + timedelta(days=self.climate_latency_days)
+
+
+def is_of_scenes_alone(name: str) -> bool:
+    """Whether a drop's name is one without a table: "2018-12-11.scenes"."""
+    return SCENES in name.split(".")[1:]
 
 
 def read_info(file: Path) -> DropInfo:

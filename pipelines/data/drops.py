@@ -1,7 +1,8 @@
 """Drops: immutable folders of data as received, one a date.
 
 Layout: `<drops>/<received_date>/` holds drop.yaml, metadata.csv and, if there are scenes,
-images/<municipality code>/image_<date>.{tiff,tif,png,jpg,jpeg}.
+images/<municipality code>/image_<date>.{tiff,tif,png,jpg,jpeg}; `<drops>/<received_date>.scenes/`
+holds drop.yaml and scenes alone (scene_drops.py).
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def read_drop(path: Path) -> Drop:
     info = read_info(file)
     if info.folder_name != path.name:
         raise DropError(
-            f"{INFO} says received_date {info.received_date}, edition {info.edition}, the folder "
-            f"is {shown(path.name)}",
+            f"{INFO} says received_date {info.received_date}, edition {info.edition}"
+            f"{', scenes alone' if info.scenes_alone else ''}, the folder is {shown(path.name)}",
             where=f"{shown(path.name)}/{INFO}",
             fix=f"name the folder {info.folder_name}",
         )
@@ -197,7 +198,12 @@ class Bring(Protocol):
 
 
 def make_drop(
-    bring: Bring, images: Path | None, drops_dir: Path, info: DropInfo, until: str | None = None
+    bring: Bring,
+    images: Path | None,
+    drops_dir: Path,
+    info: DropInfo,
+    until: str | None = None,
+    known: Collection[Path] = (),
 ) -> Path:
     """Make a new drop from files that lie apart; return its folder.
 
@@ -208,6 +214,7 @@ def make_drop(
         images: folder of `<code>/image_<date>.<ext>`, or None.
         until: last week to keep, such as "2018-w48": later values, and scenes that were not
             available on received_date, are left out. None keeps all.
+        known: files below `images` that are left out.
 
     Raises:
         DropError: a different drop of that date is there, or an input cannot be read.
@@ -217,7 +224,11 @@ def make_drop(
     with new_folder(final) as temp:
         written = bring(temp, info, until) or info
         if images is not None:
-            _copy_scenes(images, temp / IMAGES, info, until)
+            for path in taken_scenes(images, info, until):
+                if path not in known:
+                    target = temp / IMAGES / path.relative_to(images)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
         document = yaml.safe_dump(written.as_written(), sort_keys=True, allow_unicode=True)
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
@@ -232,7 +243,12 @@ def make_drop(
     return final
 
 
-def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> None:
+def taken_scenes(images: Path, info: DropInfo, until: str | None) -> list[Path]:
+    """Files of an images folder that a drop takes, sorted.
+
+    Raises:
+        DropError: there is no such folder, or it holds what no drop may hold.
+    """
     if not images.is_dir():
         raise DropError(
             "there is no images folder",
@@ -241,6 +257,7 @@ def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> 
                 "name the folder that holds one folder a municipality code; unpack an archive first"
             ),
         )
+    taken = []
     for path, named in scene_files(images):
         if what := _not_for_a_drop(path):
             raise DropError(
@@ -248,11 +265,9 @@ def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> 
                 where=shown(str(path)),
                 fix="copy the file itself, under a name in UTF-8",
             )
-        if until is not None and named and not _scene_known(named[1], info):
-            continue
-        target = out / path.relative_to(images)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        if until is None or not named or _scene_known(named[1], info):
+            taken.append(path)
+    return taken
 
 
 def _scene_known(day: str, info: DropInfo) -> bool:

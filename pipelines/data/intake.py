@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import DeploymentPaths
-from pipelines.data.drop_info import DropInfo
+from pipelines.data.drop_info import BULLETIN_DAYS, DropInfo
 from pipelines.data.drops import Drop, drop_hash, survey_drops
 from pipelines.data.receipts import require_likely
 from pipelines.data.sources import Context, source_of
@@ -21,7 +21,6 @@ from pipelines.storage import read_json, write_json
 from pipelines.weeks import Calendar
 
 log = logging.getLogger(__name__)
-_BULLETIN_DAYS = 7  # a week's bulletin is made from what arrives within the week after it
 
 
 def known_drops(paths: DeploymentPaths, as_of: str | None, calendar: Calendar) -> list[Drop]:
@@ -29,13 +28,14 @@ def known_drops(paths: DeploymentPaths, as_of: str | None, calendar: Calendar) -
 
     What was withdrawn is used by none, not by a look back either.
 
-    If every drop came later, the oldest one is used: its history is then hindsight.
+    If every table came later, the oldest one is used: its history is then hindsight.
     """
     drops, _ = survey_drops(paths.drops, withdrawn(paths, "drop"))
     if as_of is None:
         return drops
-    deadline = calendar.week_end(calendar.week_no(as_of)) + timedelta(days=_BULLETIN_DAYS)
-    return [d for d in drops if d.info.received_date <= deadline] or drops[:1]
+    deadline = calendar.week_end(calendar.week_no(as_of)) + timedelta(days=BULLETIN_DAYS)
+    oldest = next((d for d in drops if not d.info.scenes_alone), None)
+    return [d for d in drops if d.info.received_date <= deadline or d is oldest]
 
 
 def fingerprint(drops: Sequence[Drop], paths: DeploymentPaths) -> tuple[FixedDrop, ...]:
@@ -153,7 +153,9 @@ def bring_likely(
     brought = source_of(context.config).bring(list(files), to, info, until, context)
     withdrawn_drops = withdrawn(paths, "drop")
     siblings = [
-        d for d in survey_drops(paths.drops, withdrawn_drops)[0] if d.name != info.folder_name
+        d
+        for d in survey_drops(paths.drops, withdrawn_drops)[0]
+        if d.name != info.folder_name and not d.info.scenes_alone
     ]
     require_likely(
         Drop(to, brought or info),

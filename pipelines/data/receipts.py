@@ -76,6 +76,12 @@ def receipt_issues(
     return out
 
 
+def scenes_in_future(drops: Sequence[Drop], today: date | None) -> list[Issue]:
+    """Receipt dates of drops of scenes alone that are yet to come; nothing else of a receipt date
+    can be told without a table."""
+    return [_as_issue(doubt, drop) for drop in drops if (doubt := _future(drop, today))]
+
+
 def require_likely(
     drop: Drop, siblings: Sequence[Drop], accepted: Collection[str], context: Context
 ) -> None:

@@ -20,7 +20,7 @@ def scene_rules(units: list[str]) -> tuple[Rule, ...]:
     usable = gxe.ExpectColumnValuesToBeInSet(column="problem", value_set=["", "unknown-file"])
     known = gxe.ExpectColumnValuesToBeInSet(column="unit_or_folder", value_set=units)
     once = gxe.ExpectCompoundColumnsToBeUnique(
-        column_list=["received_date", "unit_or_folder", "scene_name"]
+        column_list=["file_group", "unit_or_folder", "scene_name"]
     )
     return (
         Rule(

@@ -44,7 +44,7 @@ from pipelines.data.raw import (
     issue,
 )
 from pipelines.data.readings import can_be_kept, meaning_of, read_drops, reading_options
-from pipelines.data.receipts import receipt_issues
+from pipelines.data.receipts import receipt_issues, scenes_in_future
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
@@ -90,10 +90,11 @@ def validate_all(
     hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops}
     errors += check_unchanged(hashes, accepted)
     drops = [drop for drop in drops if only is None or drop.name in only]
+    tabled = [drop for drop in drops if not drop.info.scenes_alone]
     source = source_of(context.config)
     kept = cache_path.parent / "readings" if can_be_kept(context) else None
     raws = read_drops(
-        drops,
+        tabled,
         lambda drop: source.read_raw(drop, context),
         hashes,
         kept,
@@ -111,18 +112,23 @@ def validate_all(
     )
     broken = [_drop_issue(err) for err in errors]
     broken += receipt_issues(raws, accepted, today, context)
-    if not drops and not errors:
-        broken = [
-            issue(
-                Level.CRITICAL,
-                "empty-drop",
-                "every drop was withdrawn" if withdrawn else "there is no drop at all",
-                str(drops_dir),
-                "make one with `denguard drop`",
-            )
-        ]
+    broken += scenes_in_future([drop for drop in drops if drop.info.scenes_alone], today)
+    if not tabled and not errors:
+        broken = [_no_table(bool(drops), bool(withdrawn), drops_dir)]
     found = cache_path.parent / "judged"
     return validate_drops(raws, scenes, context, previous, out, broken, answers, found)
+
+
+def _no_table(scenes: bool, withdrawn: bool, drops_dir: Path) -> Issue:
+    """Why there is nothing to read."""
+    what = "every drop was withdrawn" if withdrawn else "there is no drop at all"
+    return issue(
+        Level.CRITICAL,
+        "empty-drop",
+        "there are drops of scenes alone, and none with a table" if scenes else what,
+        str(drops_dir),
+        "make one with `denguard drop`",
+    )
 
 
 def _drop_issue(err: DropError) -> Issue:

@@ -51,6 +51,7 @@ class ReportContext:
         outbreak_rates: year -> share of outbreak weeks among the labelled rows of the features.
         reporting_delay_weeks: of the profile.
         synthetic_scenes: whether any scene was rendered and not taken by a satellite.
+        scenes_fetched: what the run fetched of scenes, a sentence, "" if it was not asked to.
         language: of the bulletin, as the place has it.
         forecast: forecast_table(), or None; forecast_version: its name; forecast_note: why there is
             none, or its version.
@@ -80,6 +81,7 @@ class ReportContext:
     outbreak_rates: Mapping[str, float] = field(default_factory=dict)
     reporting_delay_weeks: int = 0
     synthetic_scenes: bool = False
+    scenes_fetched: str = ""
     language: str = "en"
     forecast: pd.DataFrame | None = None
     forecast_version: str = ""
@@ -179,6 +181,7 @@ def _record(context: ReportContext) -> dict[str, Any]:
         "outbreak_rates": dict(context.outbreak_rates),
         "reporting_delay_weeks": context.reporting_delay_weeks,
         "synthetic_scenes": context.synthetic_scenes,
+        "scenes_fetched": context.scenes_fetched,
         "forecast_note": context.forecast_note,
         "not_forecast": list(context.not_forecast),
         "embedding": {name: dict(counts) for name, counts in context.embedding.items()},

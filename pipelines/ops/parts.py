@@ -8,12 +8,14 @@ from typing import Any
 
 from pipelines.config import DeploymentPaths
 from pipelines.run.lock_file import LockOwner
+from pipelines.run.outputs import IngestOutput, SceneFetchOutput
 from pipelines.run.progress import spell
 from pipelines.steps.history import PartView, RunHistory, State
 from pipelines.steps.runner import STEPS
 
 # Steps that are cut: the step that does one part of them, and those that know which parts.
 CUT = {"embed": "embed_shard", "backtest": "backtest"}
+FETCH = SceneFetchOutput.step
 _PLANNED_BY = {"embed": ("plan_embedding",), "backtest": ("start", "snapshot")}
 
 
@@ -65,11 +67,17 @@ def step_views(
         owner: who holds the lock, if it is this run.
     """
     found, before = [], -1
-    for step in ("start", *STEPS):
+    for step in _steps(run):
         parts = [run.part(name) for name in _names(run, step)]
         found.append(StepView(step, tuple(_part(paths, part, owner, before) for part in parts)))
         before = max(before, *(max(part.ended_at, _runs_since(part, owner)) for part in parts))
     return tuple(found)
+
+
+def _steps(run: RunHistory) -> list[str]:
+    """Every step in order; a run of a version that fetched no scenes had no step for it."""
+    older = IngestOutput.step in run.parts and FETCH not in run.parts
+    return [step for step in ("start", *STEPS) if step != FETCH or not older]
 
 
 def counted(progress: dict[str, Any], now: datetime) -> str:

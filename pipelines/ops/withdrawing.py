@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from pipelines.config import DeploymentPaths
+from pipelines.data.drop_info import SCENES, is_of_scenes_alone
 from pipelines.data.intake import accepted_drops
 from pipelines.errors import ConfigError, DenguardError, DropError
 from pipelines.lineage import trace
@@ -188,13 +189,18 @@ def _to_do(paths: DeploymentPaths, found: Trace, profile: str) -> list[str]:
         )
     if not champions and any(FLOW.index(n.kind) >= FLOW.index("dataset") for n in nodes):
         actions.append(cycle)
-    day = found.starts[0].partition(":")[2][:10]
-    edition = _next_edition(paths, day)
-    actions.append(
-        f"deliver the right data of that day with denguard drop --received {day} --edition "
-        f"{edition}"
+    return [*actions, _again(paths, found.starts[0].partition(":")[2].partition("@")[0])]
+
+
+def _again(paths: DeploymentPaths, name: str) -> str:
+    """How what was in a withdrawn drop comes right."""
+    day, scenes = name[:10], is_of_scenes_alone(name)
+    edition = _next_edition(paths, f"{day}.{SCENES}" if scenes else day)
+    what = ("scenes", " --images FOLDER") if scenes else ("data", "")
+    return (
+        f"deliver the right {what[0]} of that day with denguard drop --received {day} --edition "
+        f"{edition}{what[1]}"
     )
-    return actions
 
 
 def _newest_forecast(paths: DeploymentPaths) -> str | None:
@@ -205,7 +211,7 @@ def _newest_forecast(paths: DeploymentPaths) -> str | None:
     return made.forecast_version if made else None
 
 
-def _next_edition(paths: DeploymentPaths, day: str) -> int:
-    """The first number of a day that no folder has."""
-    taken = {p.name for p in paths.drops.glob(f"{day}*")} | set(accepted_drops(paths))
-    return next(n for n in range(2, 1000) if f"{day}.{n}" not in taken)
+def _next_edition(paths: DeploymentPaths, name: str) -> int:
+    """The first number after a name that no folder has."""
+    taken = {p.name for p in paths.drops.glob(f"{name}*")} | set(accepted_drops(paths))
+    return next(n for n in range(2, 1000) if f"{name}.{n}" not in taken)

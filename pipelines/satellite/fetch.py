@@ -6,6 +6,7 @@ in `.fetch/` a lock and the windows of periods that are not finished.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -35,12 +36,16 @@ def fetch_scenes(
     folder: Path,
     today: date,
     patience: Patience | None = None,
+    until: float = math.inf,
+    done: FetchedScenes | None = None,
 ) -> FetchedScenes:
     """Fetch what is not here yet, period by period, until all is done or the cap is reached.
 
     Args:
         units: code -> polygons in longitude and latitude.
         asked: the periods, in the order in which they are wanted.
+        until: of time.monotonic(); then the rest is left for the next call.
+        done: filled with what came of it, also where this raises.
 
     Raises:
         ConfigError: a unit's shape cannot be used, or the folder holds scenes of other periods.
@@ -58,7 +63,8 @@ def fetch_scenes(
     web = Web(settings.url, secret, _DENIED, patience or _patience(settings))
     try:
         with locked(folder / STATE / "lock", _LOCK_TIMEOUT_S, busy):
-            return Call(settings, units, folder, today, Wire(web, settings.max_bytes)).all(asked)
+            wire = Wire(web, settings.max_bytes, until)
+            return Call(settings, units, folder, today, wire, done).all(asked)
     finally:
         web.close()
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 from pipelines.data.geojson import Polygon
 from pipelines.errors import FetchError
@@ -21,7 +22,7 @@ from pipelines.satellite.parts import Parts
 from pipelines.satellite.periods import Period
 from pipelines.satellite.records import Records, SceneRecord
 from pipelines.satellite.scene_file import write_scene
-from pipelines.satellite.wire import CapReached, Wire
+from pipelines.satellite.wire import CapReached, TimeUp, Wire
 from pipelines.satellite_config import SatelliteConfig
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class FetchedScenes:
     Attributes:
         written: scenes; without: periods that have none, each with its reason.
         here: periods that were finished before.
-        left: periods that the cap left for the next call.
+        left: periods that are left for the next call; stopped: by the cap or for lack of time.
         bytes_read: over the wire, the catalogue's pages included.
     """
 
@@ -44,6 +45,7 @@ class FetchedScenes:
     without: list[SceneRecord] = field(default_factory=list)
     here: int = 0
     left: int = 0
+    stopped: Literal["", "cap", "time"] = ""
     bytes_read: int = 0
 
 
@@ -57,6 +59,7 @@ class Call:
         folder: Path,
         today: date,
         wire: Wire,
+        done: FetchedScenes | None = None,
     ) -> None:
         self._settings, self._folder, self._today, self._wire = settings, folder, today, wire
         self._records = Records(folder)
@@ -65,7 +68,7 @@ class Call:
         self._settings_of = {unit: _fingerprint(settings, self._grid(unit)) for unit in units}
         self._catalogue: Catalogue | None = None  # asked only if something is missing
         self._brought = 0  # windows of files, of which the next call need not read any again
-        self._done = FetchedScenes()
+        self._done = FetchedScenes() if done is None else done
 
     def all(self, asked: Sequence[Period]) -> FetchedScenes:
         work = [(unit, period) for period in asked for unit in sorted(self._units)]
@@ -77,7 +80,11 @@ class Call:
                 progress.advance()
             self._done.left = 0
             shutil.rmtree(self._folder / STATE / "parts", ignore_errors=True)
+        except TimeUp:
+            self._done.stopped = "time"
+            log.info("the time is over")
         except CapReached as err:
+            self._done.stopped = "cap"
             if not (self._brought or self._done.written or self._done.without):
                 raise FetchError(
                     f"{self._settings.max_bytes:,} bytes are too few for the next file",

@@ -1,9 +1,10 @@
-"""The compositing periods of the weeks that are asked for."""
+"""The compositing periods of the weeks that are asked for, and the newest ones."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from pipelines.data.months import month_end, month_no
@@ -17,6 +18,33 @@ class Period:
 
     first: date
     last: date
+
+
+def newest_periods(
+    kind: Literal["week", "month"], calendar: Calendar, count: int, settled_days: int, today: date
+) -> list[Period]:
+    """The newest periods that are over, the newest first: so many, and those before them that
+    ended within settled_days, whose scenes may still become better."""
+    still = today - timedelta(days=settled_days)
+    found: list[Period] = []
+    for n in itertools.count():
+        one = _week_ago(calendar, today, n) if kind == "week" else _month_ago(today, n)
+        if n >= count and one.last < still:
+            break
+        found.append(one)
+    return found
+
+
+def _week_ago(calendar: Calendar, today: date, n: int) -> Period:
+    """The n-th week before the last that is over."""
+    no = calendar.week_no_of_date(today) - 1 - n
+    return Period(calendar.week_start(no), calendar.week_end(no))
+
+
+def _month_ago(today: date, n: int) -> Period:
+    """The n-th month before the last that is over."""
+    last = month_end(month_no(today.year, today.month) - 1 - n)
+    return Period(last.replace(day=1), last)
 
 
 def periods(

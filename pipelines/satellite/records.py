@@ -92,13 +92,24 @@ class Records:
         path = self._path(record.unit_id, record.first_day)
         write_json(path, record.model_dump(mode="json"))
 
+    def all(self) -> list[SceneRecord]:
+        """Of every finished period, by unit and day. Raises StoreError for one that is damaged."""
+        return [_read(path) for path in sorted((self._folder / _RECORDS).glob("*/*.json"))]
+
+    def forget(self, before: date) -> None:
+        """Remove the scenes and records of periods that began before a day."""
+        for record in self.all():
+            if record.first_day < before:
+                self._path(record.unit_id, record.first_day).unlink()
+                if record.scene:
+                    (self._folder / record.scene).unlink(missing_ok=True)
+
     def write_csv(self) -> Path:
         """All records as one table, by unit and day, for people."""
-        found = [_read(path) for path in sorted((self._folder / _RECORDS).glob("*/*.json"))]
         rows = [
             record.model_dump(mode="json")
             | {"observation_days": len(record.observation_days), "items": len(record.items)}
-            for record in found
+            for record in self.all()
         ]
         frame = pd.DataFrame(rows, columns=[*_COLUMNS]).astype({"age_days": "Int64"})
         return write_atomic(self._folder / TABLE, frame_csv(frame))

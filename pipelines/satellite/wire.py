@@ -6,6 +6,7 @@ the files itself, but would neither count nor stop.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -25,15 +26,22 @@ class CapReached(Exception):
     """The next read would pass the cap; it was not made."""
 
 
+class TimeUp(CapReached):
+    """The call's time is over; the next read was not made."""
+
+
 class Wire:
     """Reads of one call.
 
     Attributes:
         bytes_read: of all answers' bodies so far, those of broken answers included.
+
+    Args:
+        until: of time.monotonic(); nothing is read afterwards.
     """
 
-    def __init__(self, web: Web, max_bytes: int) -> None:
-        self._web, self._max_bytes = web, max_bytes
+    def __init__(self, web: Web, max_bytes: int, until: float = math.inf) -> None:
+        self._web, self._max_bytes, self._until = web, max_bytes, until
         self.bytes_read = 0
 
     def text(self, url: str) -> str:
@@ -50,6 +58,7 @@ class Wire:
             self._claim(int(length) if length.isdecimal() else 0)
             return self._body(answer, _MOST_TEXT_BYTES, url)
 
+        self._claim(0)
         try:
             return self._tried(url, {}, read).decode("utf-8", errors="replace")
         except Missing as err:
@@ -63,7 +72,7 @@ class Wire:
         """Bytes start..stop of a file, fewer at its end, and the file's size.
 
         Raises:
-            CapReached: so many bytes are not left.
+            CapReached: so many bytes are not left, or no time.
             FetchError: no answer, a refusal, or another piece than was asked for.
         """
 
@@ -101,6 +110,8 @@ class Wire:
     def _claim(self, size: int) -> None:
         if self.bytes_read + size > self._max_bytes:
             raise CapReached
+        if time.monotonic() > self._until:
+            raise TimeUp
 
     def _body(self, answer: httpx.Response, limit: int, url: str) -> bytes:
         body, end = bytearray(), time.monotonic() + self._web.patience.limit_s(limit)

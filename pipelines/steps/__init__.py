@@ -13,6 +13,7 @@ from pipelines.steps.evaluation import evaluate, gate
 from pipelines.steps.fallback import at_deadline, fallback, fallback_for_run
 from pipelines.steps.publication import deploy, forecast, register, report
 from pipelines.steps.runner import by_name, run_pipeline, sweep
+from pipelines.steps.scenes import fetch_scenes
 from pipelines.steps.training import backtest, backtest_years, train
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "fallback",
     "fallback_for_run",
     "features",
+    "fetch_scenes",
     "forecast",
     "gate",
     "ingest",

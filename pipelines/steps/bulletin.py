@@ -233,6 +233,7 @@ def gather(run: Run) -> ReportContext:
         outbreak_rates=_features(run).get("outbreak_rates", {}),
         reporting_delay_weeks=run.profile.data.reporting_delay_weeks,
         synthetic_scenes=snap.synthetic_scenes,
+        scenes_fetched=report_inputs.scenes_fetched(run),
         language=run.profile.place.language,
         forecast=table,
         forecast_version=made.forecast_version or "",

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 
 from pipelines.bulletin_config import MAIN_SCHEDULE
 from pipelines.config import DeploymentPaths, Profile
+from pipelines.data.drop_info import is_of_scenes_alone
 from pipelines.errors import DenguardError, StoreError
 from pipelines.run import Run
 from pipelines.run.outputs import IngestOutput
@@ -84,11 +85,14 @@ def _drop_names(run: Run | None) -> set[str] | None:
 
 
 def _drop_days(run: Run | None) -> list[date]:
-    """Days on which the drops that a run read were received."""
+    """Days on which the drops with a table that a run read were received."""
     return [day for name in _drop_names(run) or () if (day := _day(name))]
 
 
 def _day(name: str) -> date | None:
+    """None of scenes alone, which bring no newer week."""
+    if is_of_scenes_alone(name):
+        return None
     try:
         return date.fromisoformat(name[:10])
     except ValueError:

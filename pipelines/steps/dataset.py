@@ -27,13 +27,15 @@ def start(run_id: str, conf: dict[str, Any]) -> RunParams:
 @step
 def ingest(run_id: str) -> IngestOutput:
     """Find the drops that this run may know, and fix them by hash."""
+    from pipelines.data.drop_info import is_of_scenes_alone
     from pipelines.data.intake import fingerprint, known_drops
     from pipelines.data.sources.sample import make_sample_drop
     from pipelines.data.sync import exchange_drops
 
     run = open_run(run_id)
     exchange_drops(run.paths)
-    if run.profile.data.source == "sample" and not any(run.paths.drops.glob("*")):
+    others = (path for path in run.paths.drops.glob("*") if not is_of_scenes_alone(path.name))
+    if run.profile.data.source == "sample" and not any(others):
         make_sample_drop(run.paths.drops)
         exchange_drops(run.paths)
     drops = known_drops(run.paths, run.params.as_of, run.profile.calendar)

@@ -11,8 +11,10 @@ import pandas as pd
 
 from pipelines.data.samples import STATES_FILE
 from pipelines.data.usable import UNCONFIRMED, units_in
+from pipelines.errors import StoreError
 from pipelines.run import Run
 from pipelines.run import outputs as out
+from pipelines.steps import scene_words
 
 
 def units(dataset: Path) -> pd.DataFrame:
@@ -37,6 +39,15 @@ def scenes(features: Path) -> pd.DataFrame:
     return pd.read_parquet(
         features / "rows.parquet", columns=["sample_id", "image_date", "image_quality"]
     )
+
+
+def scenes_fetched(run: Run) -> str:
+    """What the run fetched of scenes; "" where it was not asked to, or is of an older version."""
+    try:
+        output = run.output(out.SceneFetchOutput)
+    except StoreError:
+        return ""
+    return "" if output.ending == "off" else scene_words.said(output)
 
 
 def issues(run: Run) -> list[dict[str, Any]]:

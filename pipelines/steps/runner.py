@@ -13,6 +13,7 @@ from pipelines.steps.dataset import ingest, snapshot, validate
 from pipelines.steps.embedding import embed_shard, features, plan_embedding
 from pipelines.steps.evaluation import evaluate, gate
 from pipelines.steps.publication import deploy, forecast, register, report
+from pipelines.steps.scenes import fetch_scenes
 from pipelines.steps.training import backtest, backtest_years, train
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def backtests(run_id: str) -> Replayed:
 
 
 STEPS: dict[str, Step] = {
+    "fetch_scenes": fetch_scenes,
     "ingest": ingest,
     "validate": validate,
     "snapshot": snapshot,

@@ -14,6 +14,7 @@ from pipelines.config import TestYears, load_profile
 from pipelines.errors import DenguardError
 from pipelines.run import RunParams
 from pipelines.run import outputs as out
+from pipelines.steps import scene_words
 
 KINDS: dict[str, type[BaseModel]] = {
     "start": RunParams,
@@ -22,6 +23,7 @@ KINDS: dict[str, type[BaseModel]] = {
     **{
         kind.step: kind
         for kind in (
+            out.SceneFetchOutput,
             out.IngestOutput,
             out.ValidateOutput,
             out.SnapshotOutput,
@@ -57,6 +59,8 @@ def summarise(output: object) -> str:
     match output:
         case RunParams():
             return _start(output)
+        case out.SceneFetchOutput():
+            return scene_words.said(output)
         case out.IngestOutput():
             return f"drops: {', '.join(drop.received_date for drop in output.drops)}"
         case out.ValidateOutput():

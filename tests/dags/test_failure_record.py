@@ -17,7 +17,7 @@ from dags._weekly_steps import WEEKLY
 from pipelines import steps
 from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, StoreError
-from pipelines.run.outputs import PlanOutput
+from pipelines.run.outputs import PlanOutput, SceneFetchOutput
 from pipelines.steps import outcome
 from pipelines.storage import read_json
 
@@ -194,3 +194,17 @@ def test_notes_of_people_and_of_other_dags_are_left_alone(home: Path, run: Any) 
     _run_note.on_dag_run_failed(run, "task_failure")
     _run_note.on_dag_run_success(run, "success")
     assert run.note == before
+
+
+def test_a_green_run_without_its_newest_scenes_says_so_in_its_note(home: Path) -> None:
+    paths, run = DeploymentPaths(home=home), red_run()
+    failed = made(SceneFetchOutput, ending="failed", reason="the catalogue does not answer")
+    outcome.finish(paths, RUN, "fetch_scenes", failed)
+    _run_note.on_dag_run_success(run, "success")
+    assert run.note.startswith("Scenes that were not fetched: failed: the catalogue does not")
+    outcome.finish(paths, RUN, "fetch_scenes", made(SceneFetchOutput, ending="fetched", reason=""))
+    _run_note.on_dag_run_success(run, "success")
+    assert run.note == "Its scenes were fetched after all."
+    run = red_run()
+    _run_note.on_dag_run_success(run, "success")
+    assert run.note is None

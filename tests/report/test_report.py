@@ -175,6 +175,7 @@ def context() -> ReportContext:
         ),
         label_rule_id="median_2016_2017",
         synthetic_scenes=True,
+        scenes_fetched="stopped by the cap: 3 units and periods are left; <b>late</b>",
         forecast=_forecast(),
         not_forecast=["99001"],
         embedding={"image": {"embedded": 3, "reused": 60}},
@@ -195,6 +196,12 @@ def _html(context: ReportContext, out: Path) -> str:
 
 def _words(page: _Page) -> str:
     return " ".join(page.text)
+
+
+def test_what_was_fetched_of_scenes_stands_above_the_data_issues(page: _Page) -> None:
+    assert "New scenes: stopped by the cap: 3 units and periods are left; <b>late</b>." in (
+        _words(page)
+    )
 
 
 def test_the_first_line_says_whether_fusion_beats_the_linear_head(page: _Page) -> None:

@@ -226,3 +226,12 @@ def test_a_store_that_is_away_stands_in_no_steps_way_and_gets_the_lines_later(
     second = machine("second")
     kinds = [e["kind"] for e in run_events(second, RUN) if e.get("step") == "ingest"]
     assert kinds == ["step-started", "step-done"]
+
+
+def test_a_run_of_before_scenes_were_fetched_has_no_step_for_it(paths: DeploymentPaths) -> None:
+    begin(RUN)
+    assert "fetch_scenes" in states(paths), "it has not come to its drops"
+    act(RUN, "ingest")
+    assert "fetch_scenes" not in states(paths)
+    act(RUN, "fetch_scenes")
+    assert states(paths)["fetch_scenes"] == "done"

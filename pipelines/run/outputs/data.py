@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
 from pipelines.run.outputs.base import Free, Record, StepOutput
 
 
@@ -11,6 +16,49 @@ class FixedDrop(Record):
     received_date: str
     sha256: str
     synthetic_scenes: bool | None = None
+
+
+class LateScene(Record):
+    """A scene that came too late for the bulletin of its period."""
+
+    unit_id: str
+    first_day: date
+    days_after_period: int
+
+
+class SceneFetchOutput(StepOutput):
+    """What a run fetched before it read its drops.
+
+    Attributes:
+        ending: reason says why it is off, was stopped or failed.
+        bytes_read: over the wire; None if nobody knows.
+        periods: first days of the periods that were asked for, the newest first.
+        written: scenes made; here: finished by earlier runs; left: for later ones; without: why
+            there is no scene -> of how many units and periods.
+        drop: of what is new, with so many `scenes`; None if nothing is.
+        newest_age_days, oldest_age_days: of the drop's scenes, from the newest day that one shows
+            to the day of the run.
+        late: of the drop's scenes, the first of `late_scenes`.
+    """
+
+    step = "fetch_scenes"
+    ending: Literal[
+        "off", "nothing new", "fetched", "stopped by the cap", "stopped by the time", "failed"
+    ]
+    reason: str = ""
+    bytes_read: int | None = 0
+    units: int = 0
+    periods: tuple[date, ...] = ()
+    written: int = 0
+    here: int = 0
+    left: int = 0
+    without: dict[str, int] = Field(default_factory=dict)
+    drop: str | None = None
+    scenes: int = 0
+    newest_age_days: int | None = None
+    oldest_age_days: int | None = None
+    late_scenes: int = 0
+    late: tuple[LateScene, ...] = ()
 
 
 class IngestOutput(StepOutput):
