@@ -179,7 +179,10 @@ class Profile(Frozen):
         settings = self.train.candidate(head).spoken()
         if settings:
             recipe["settings"] = settings
+        if self.data.scenes.indices:  # which they are stands among the covariates
+            data.add("scenes")
         recipe["data"] = self.data.model_dump(mode="json", include=data)
+        recipe["data"].get("scenes", {}).pop("indices", None)
         if self.data.covariates:
             recipe["covariates"] = list(self.data.covariates)
         return recipe

@@ -67,7 +67,7 @@ CURRENT: DataState = "current"  # of a run that went through the whole pipeline
 WITHOUT: DataState = "without this week's data"
 UNFINISHED: DataState = "this week's data, run not finished"
 
-CovariateKind = Literal["log_cases", "season", "climate", "demographic"]
+CovariateKind = Literal["log_cases", "season", "climate", "demographic", "scene"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,16 @@ COVARIATES: tuple[Covariate, ...] = (
     Covariate("log1p_houses_per_km2", "demographic", "log1p(1/km2)"),
 )
 COVARIATE_NAMES: tuple[str, ...] = tuple(c.name for c in COVARIATES)
+# Of the scene that the origin sees, where `data.scenes.indices` asks for any; the last two stand
+# beside those that it names.
+IndexName = Literal["ndvi", "ndwi", "ndmi", "brightness"]
+SCENE_COVARIATES: tuple[Covariate, ...] = (
+    *(Covariate(f"scene_{name}", "scene", "-1..1") for name in ("ndvi", "ndwi", "ndmi")),
+    Covariate("scene_brightness", "scene", "reflectance"),
+    Covariate("scene_clear_share", "scene", "share of the picture"),
+    Covariate("scene_age_weeks", "scene", "weeks"),
+)
+SCENE_BESIDE = tuple(c.name for c in SCENE_COVARIATES[-2:])
 
 
 # --- Issues ------------------------------------------------------------------------------------

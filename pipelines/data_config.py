@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipelines.cell_limits import MOST_WEEKLY_CASES
-from pipelines.contracts import SourceName
+from pipelines.contracts import SCENE_BESIDE, IndexName, SourceName
 from pipelines.encoder_config import Frozen
 from pipelines.input_config import InputConfig
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import WeekLabel
 
 Value16 = Annotated[int, Field(ge=0, le=65_535)]
+_MIN_CLEAR_SHARE = 0.05
 _MOST_NOWCAST = 13  # weeks; what is reported later than a quarter is no delay
 
 
@@ -57,6 +58,31 @@ class ScenePolicy(Frozen):
     offset_from: date | None = Field(
         None, description="scenes of this day and later have the offset; none = all"
     )
+    indices: tuple[IndexName, ...] = Field(
+        (),
+        exclude_if=lambda names: not names,  # recipes without them stay as they were
+        description=(
+            "covariates made of the newest scene's bands, beside its clear share and age: ndvi, "
+            "ndwi, ndmi, brightness; none = none of them"
+        ),
+    )
+    min_clear_share: float = Field(
+        _MIN_CLEAR_SHARE,
+        ge=0,
+        le=1,
+        exclude_if=lambda share: share == _MIN_CLEAR_SHARE,
+        description="of the picture, what must show anything for its indices to count",
+    )
+
+    @field_validator("indices")
+    @classmethod
+    def _in_one_order(cls, names: tuple[IndexName, ...]) -> tuple[IndexName, ...]:
+        return tuple(name for name in get_args(IndexName) if name in names)
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names of the covariates that scenes give."""
+        return (*(f"scene_{n}" for n in self.indices), *SCENE_BESIDE) if self.indices else ()
 
     @property
     def reading(self) -> str:
@@ -184,6 +210,14 @@ class DataConfig(Frozen):
                 raise ValueError(f"unknown_again: {word!r} may be read as a number")
         return self
 
+    @model_validator(mode="after")
+    def _a_covariate_comes_from_one_place(self) -> DataConfig:
+        declared = {name for one in self.inputs for name in one.covariates}
+        both = declared.intersection(self.scenes.covariates)
+        if both:
+            raise ValueError(f"scenes.indices: an input has a column {sorted(both)[0]} already")
+        return self
+
     @property
     def outcome_delay_weeks(self) -> int:
         """Weeks from a target week until its count is an outcome that can be learned from."""
@@ -197,4 +231,5 @@ class DataConfig(Frozen):
     @property
     def covariates(self) -> tuple[str, ...]:
         """Names under which the place declares covariates beyond the built-in ones."""
-        return tuple(sorted({name for one in self.inputs for name in one.covariates}))
+        declared = {name for one in self.inputs for name in one.covariates}
+        return tuple(sorted(declared.union(self.scenes.covariates)))

@@ -25,6 +25,7 @@ from pipelines.data.maturing import matured
 from pipelines.data.prompt_rows import guard_texts, prompt_texts
 from pipelines.data.prompts import Template, template_of, text_sha256
 from pipelines.data.scene_choice import SceneChoice, choose_scenes
+from pipelines.data.scene_covariates import scene_covariates
 from pipelines.data.tables import Tables
 
 _TEXT, _INT, _FLOAT, _COVARIATE = pa.string(), pa.int32(), pa.float64(), pa.float32()
@@ -130,8 +131,12 @@ def covariate_names(source: RowSource) -> tuple[str, ...]:
 def _covariates(source: RowSource, origins: Int64s) -> dict[str, Float32s]:
     """Covariate -> one value a row."""
     figures = source.profile.data.figures
+    seen = scene_covariates(
+        source.scenes, source.profile.data.scenes, _place(source, origins)
+    )  # whatever the horizon
     by_horizon = [
-        covariates(source.matrices, source.units, origins, h, figures) for h in source.horizons
+        covariates(source.matrices, source.units, origins, h, figures) | seen
+        for h in source.horizons
     ]
     return {
         name: np.stack([own[name] for own in by_horizon], axis=2).ravel().astype(np.float32)
@@ -172,9 +177,13 @@ def _keys(source: RowSource, origins: Int64s) -> dict[str, Any]:
     }
 
 
+def _place(source: RowSource, origins: Int64s) -> slice:
+    """Where consecutive origins stand among those that scenes were chosen for."""
+    return slice(int(origins[0]) - source.first_origin, int(origins[-1]) + 1 - source.first_origin)
+
+
 def _image_columns(source: RowSource, origins: Int64s) -> dict[str, Any]:
-    at = slice(int(origins[0]) - source.first_origin, int(origins[-1]) + 1 - source.first_origin)
-    chosen = source.scenes
+    at, chosen = _place(source, origins), source.scenes
     columns = {
         "image_uri": chosen.column("uri")[:, at],
         "image_sha256": chosen.column("sha256")[:, at],

@@ -33,6 +33,7 @@ from pipelines.data.pixels import (
     decode_values,
     read_scene,
 )
+from pipelines.data.scene_indices import scene_indices
 from pipelines.run.progress import Progress
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "scene_stats",
 ]
 
+_INDICES = "-indices-1"  # of what is remembered; raised when their arithmetic changes
 _SATURATED = 250  # a channel value, of 255
 
 
@@ -105,7 +107,8 @@ def content_hash(rgb: UInt8s) -> str:
 class SceneRow:
     """One image file of a drop; the columns that scan_scenes gives.
 
-    `problem` is "" or the code of what makes the file unusable, then with `detail` and `fix`.
+    `problem` is "" or the code of what makes the file unusable, then with `detail` and `fix`. What
+    SceneIndices has is NaN unless the policy asks for any.
     """
 
     file: str  # "2018-12-04/images/05001/image_2018-11-01.tiff"
@@ -120,6 +123,11 @@ class SceneRow:
     dark_share: float = np.nan
     saturated_share: float = np.nan
     std_grey: float = np.nan
+    seen_share: float = np.nan
+    ndvi: float = np.nan
+    ndwi: float = np.nan
+    ndmi: float = np.nan
+    brightness: float = np.nan
     available_date: date | None = None
     synthetic: bool = False
     problem: str = ""
@@ -204,22 +212,24 @@ def _day(text: str) -> date | None:
 
 
 def _facts(path: Path, policy: ScenePolicy, cache: FileCache) -> dict[str, Any]:
-    kind = f"scene-v2-{policy.max_pixels}{policy.reading}"
+    kind = f"scene-v2-{policy.max_pixels}{policy.reading}{_INDICES if policy.indices else ''}"
     known = cache.get(path, kind)
     if known is None:
         known = _read_facts(path, policy)
         cache.put(path, kind, known)
-    return dict(known)
+    return {name: np.nan if value is None else value for name, value in known.items()}
 
 
 def _read_facts(path: Path, policy: ScenePolicy) -> dict[str, Any]:
     raw = path.read_bytes()
     try:
-        rgb = decode_scene(io.BytesIO(raw), path.name, policy)
+        values = decode_values(io.BytesIO(raw), path.name, policy)
     except SceneError as err:
         return {"problem": err.code, "detail": err.what, "fix": err.fix}
+    rgb = values.shown()
     return {
         "sha256": hashlib.sha256(raw).hexdigest(),
         "content_sha256": content_hash(rgb),
         **asdict(scene_stats(rgb)),
+        **(scene_indices(values) if policy.indices else {}),
     }

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow.dataset as pads
@@ -73,10 +72,9 @@ def plan_embedding(
         store = EmbeddingStore(store_root(paths), spec)
         lacking = set(store.missing(inputs["key"]))
         missing = inputs[inputs["key"].isin(lacking)]
-        beside: dict[str, Any] = {} if name == modality else {"space_id": spec.space_id}
-        if known := len(store.without(inputs["key"])):
-            beside["lacking"] = known
-        counts[name] = ToEmbed(distinct=len(inputs), missing=len(missing), **beside)
+        beside = {} if name == modality else {"space_id": spec.space_id}
+        without = {"lacking": n} if (n := len(store.without(inputs["key"]))) else {}
+        counts[name] = ToEmbed(distinct=len(inputs), missing=len(missing), **beside, **without)
         new_inputs[name] = list(missing["name"])
         works += _works(missing, modality, spec, config, profile.data.scenes, pieces)
     files = _write(works, dataset_dir, paths)

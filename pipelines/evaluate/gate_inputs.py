@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
-from pipelines.contracts import HeadKind
+from pipelines.contracts import SCENE_BESIDE, HeadKind
 from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import GateError, LabelRuleError
 from pipelines.evaluate.backtest import read_predictions
@@ -27,10 +27,10 @@ from pipelines.evaluate.decision import (
     error_text,
     undecided,
 )
+from pipelines.evaluate.declaring import declaring
 from pipelines.evaluate.gate import UNDECIDABLE, decide
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.withheld import LeavingOut
-from pipelines.input_config import InputConfig
 from pipelines.recipes import canonical
 from pipelines.run.outputs import ChampionOutput, ServingModel, TrainedCandidate
 from pipelines.storage import read_json
@@ -90,9 +90,7 @@ def champion_profile(
         {"kind": head, "settings": recipe.get("settings", {})},
         *recipe.get("bases", ()),
     ]
-    raw["data"]["inputs"] = [
-        _declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs
-    ]
+    raw["data"] = {**declaring(profile.data, theirs.get("covariates", ()))}
     raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
     raw["data"]["maturity"] = _part(theirs, MATURITY) or {}
     trained = Profile.model_validate(raw)
@@ -112,6 +110,8 @@ def untrainable(champion: ServingModel, profile: Profile, its_vectors: bool = Fa
         log.warning("the champion's recipe cannot be read: %s", err)
         return ["what this version cannot read"]
     needed = [*_ROWS, *(_VECTORS if forecaster_kind(head).reads_vectors else ())]
+    if set(theirs.get("covariates", ())).intersection(SCENE_BESIDE):
+        needed.append("data.scenes")
     at_hand = ("embed",) if its_vectors else ()
     return [p for p in needed if p not in at_hand and _part(own, p) != _part(theirs, p)]
 
@@ -120,16 +120,6 @@ def has_own_rows(champion: ServingModel, profile: Profile) -> bool:
     """Whether its recipe treats the newest weeks otherwise than this run does."""
     own, theirs = canonical(profile.recipe(champion.head)), canonical(champion.recipe)
     return bool(_part(own, MATURITY) != _part(theirs, MATURITY))
-
-
-def _declaring(one: InputConfig, known: Collection[str]) -> Record:
-    """An input without covariates beyond those known: what was declared later is not the
-    champion's.
-    """
-    undeclared = set(one.covariates) - set(known)
-    columns = {our: column for our, column in one.columns.items() if our not in undeclared}
-    series = [name for name in one.series if name not in undeclared]
-    return {**one.model_dump(mode="json"), "columns": columns, "series": series}
 
 
 def _part(recipe: Record, dotted: str) -> Any:

@@ -1,6 +1,6 @@
 """Examples of the tabular rows of clean tables, without a dataset or a feature version on disk.
 
-The same rows as a run makes, without scenes and prompts.
+The same rows as a run makes, without pictures and prompts.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.arrays import Int64s
+from pipelines.arrays import Float64s, Int64s
 from pipelines.config import Maturity, Profile
 from pipelines.data.covariates import covariates
 from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.maturing import Matured, matured
 from pipelines.data.rows import first_origin_no
+from pipelines.data.scene_choice import choose_scenes
+from pipelines.data.scene_covariates import scene_covariates
 from pipelines.data.tables import Tables
 from pipelines.data.threshold_lookup import Thresholds
 from pipelines.fusion.examples import Examples, ModalityVectors
@@ -48,6 +50,17 @@ def tabular_examples(
     return {h: _examples(tables, profile, known, limits, origins, h) for h in horizons}, known
 
 
+def _of_scenes(
+    tables: Tables, profile: Profile, unit_ids: Sequence[str], origins: Int64s
+) -> dict[str, Float64s]:
+    """Covariate of scenes -> (units, origins); none where the profile asks for none."""
+    policy = profile.data.scenes
+    if not policy.indices:
+        return {}
+    chosen = choose_scenes(tables.scenes, unit_ids, origins, policy.max_age_weeks, profile.calendar)
+    return scene_covariates(chosen, policy)
+
+
 def _examples(
     tables: Tables,
     profile: Profile,
@@ -58,6 +71,7 @@ def _examples(
 ) -> Examples:
     matrices, target = known.matrices, origins + horizon
     own = covariates(matrices, tables.units, origins, horizon, profile.data.figures)
+    own |= _of_scenes(tables, profile, matrices.unit_ids, origins)
     units = np.repeat(np.asarray(matrices.unit_ids, dtype=object), len(origins))
     origin, aim = (np.tile(weeks, len(matrices.unit_ids)) for weeks in (origins, target))
     cases = np.where(target > known.outcomes_until, np.nan, matrices.cases_at(target)).ravel()

@@ -96,8 +96,8 @@ class Place:
         self.home, self.profile = home, profile
         self.paths = DeploymentPaths(home=home)
 
-    def drop(self, received: date = RECEIVED, **files: str) -> None:
-        """A drop of files, `cases_csv` being cases.csv."""
+    def drop(self, received: date = RECEIVED, images: Path | None = None, **files: str) -> None:
+        """A drop of files, `cases_csv` being cases.csv, and of a folder of monthly scenes."""
         desk = self.home / "desk"
         desk.mkdir(parents=True, exist_ok=True)
         given = [desk / name.replace("_csv", ".csv") for name in files]
@@ -105,7 +105,8 @@ class Place:
             path.write_text(text, encoding="utf-8")
         context = context_of(self.profile)
         bring = partial(source_of(context.config).bring, given, context=context)
-        make_drop(bring, None, self.paths.drops, DropInfo(received_date=received))
+        info = DropInfo(received_date=received, scene_period="month")
+        make_drop(bring, images, self.paths.drops, info)
 
     def validated(self) -> ValidationResult:
         cache = self.home / "cache.json"
