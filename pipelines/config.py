@@ -144,6 +144,11 @@ class Profile(Frozen):
                 require_week(self.calendar, label, key)
         return self
 
+    @property
+    def prompt_file(self) -> Path | None:
+        """The template that prompts are made from; None = neither one's own nor a shipped one."""
+        return self.place.prompt_file_for(self.data.has_notes)
+
     def recipe_id(self, head: HeadKind) -> str:
         """Hash of everything that decides a model except the data: what the gate compares."""
         return recipe_id(self.recipe(head))
@@ -173,6 +178,8 @@ class Profile(Frozen):
             if self.place.prompt is not None:
                 recipe["prompt"] = {"sha256": self.place.prompt_sha256()}
             recipe["embed"] = self.embed.recipe() if self.embed else None
+            if self.data.has_notes:
+                recipe["notes"] = self.data.notes.model_dump(mode="json")
         else:
             keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}
             recipe["train"] = self.train.model_dump(mode="json", include=keys)

@@ -100,6 +100,18 @@ class ScenePolicy(Frozen):
         return self
 
 
+class NotesPolicy(Frozen):
+    """Which notes a prompt holds, where a place declares notes and its template asks for them."""
+
+    max_age_weeks: int = Field(
+        8, ge=1, le=104, description="notes of this many weeks, the origin's included"
+    )
+    max_notes: int = Field(3, ge=1, le=20, description="in one prompt, newest first")
+    max_characters: int = Field(
+        400, ge=20, le=4000, description="of all notes of one prompt together"
+    )
+
+
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -190,6 +202,7 @@ class DataConfig(Frozen):
     )
     reporting_delay_weeks: int = Field(0, ge=0, le=12)
     text_window: TextWindow = TextWindow()
+    notes: NotesPolicy = NotesPolicy()
     scenes: ScenePolicy = ScenePolicy()
     max_blank_share: float = Field(
         0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
@@ -222,6 +235,11 @@ class DataConfig(Frozen):
     def outcome_delay_weeks(self) -> int:
         """Weeks from a target week until its count is an outcome that can be learned from."""
         return self.reporting_delay_weeks + self.maturity.nowcast_weeks
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether the place declares free text."""
+        return any(one.table == "notes" for one in self.inputs)
 
     @property
     def figures(self) -> tuple[str, ...]:

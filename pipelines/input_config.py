@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.contracts import (
     COVARIATE_NAMES,
@@ -27,6 +27,8 @@ _BUILT_IN_FIGURES = ("households_without_water_pct", "houses_per_km2")
 _OF_A_YEAR = re.compile(r"population_[0-9]{4}")
 _TAKEN = {*SAMPLE_KEYS, *SAMPLE_INPUTS, *FEATURE_COLUMNS, *COVARIATE_NAMES} - {*_BUILT_IN_FIGURES}
 _TAKEN_SHAPE = re.compile(r"anscombe_.*|.*_lag[0-9]+(_[0-9]+)?")  # what covariates are called
+# Columns of free text about a unit and week; a name such as `text` is free elsewhere.
+NOTE_COLUMNS = ("unit", "year", "week", "date", "text", "kind", "written")
 _WITHOUT = (
     "line_list",
     "wide",
@@ -48,7 +50,7 @@ class InputConfig(Frozen):
         options: what only this adapter asks for.
     """
 
-    table: Literal["cases", "climate", "units"] = "cases"
+    table: Literal["cases", "climate", "units", "notes"] = "cases"
     adapter: AdapterName = "long"
     file: str = Field(min_length=1, max_length=200, description="name in the drop")
     columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
@@ -88,8 +90,10 @@ class InputConfig(Frozen):
     @field_validator("columns")
     @classmethod
     def _names_are_free(
-        cls, columns: dict[str, str | tuple[str, ...]]
+        cls, columns: dict[str, str | tuple[str, ...]], about: ValidationInfo
     ) -> dict[str, str | tuple[str, ...]]:
+        if about.data.get("table") == "notes":
+            return columns
         taken = [our for our in columns if our in _TAKEN or _TAKEN_SHAPE.fullmatch(our)]
         if taken := [our for our in taken if our not in BUILT_IN_COLUMNS]:
             raise ValueError(
@@ -112,12 +116,27 @@ class InputConfig(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _notes_have_text_and_time(self) -> InputConfig:
+        if self.table != "notes":
+            return self
+        if self.adapter != "long":
+            raise ValueError(f"adapter: notes are read by `long`, not by {self.adapter!r}")
+        if unknown := [our for our in self.columns if our not in NOTE_COLUMNS]:
+            raise ValueError(
+                f"columns: {unknown[0]!r} is no column of notes; known ones are "
+                f"{', '.join(NOTE_COLUMNS)}"
+            )
+        if "text" not in self.columns or not {"week", "date"} & set(self.columns):
+            raise ValueError("columns: notes need `text`, and `date`, or `week` (with `year`)")
+        return self
+
     @property
     def covariates(self) -> tuple[str, ...]:
         """Our names of its columns that are covariates beyond the built-in ones."""
         known = (*BUILT_IN_COLUMNS, *_BUILT_IN_FIGURES)
         own = (n for n in self.columns if n not in known and not _OF_A_YEAR.fullmatch(n))
-        return () if self.adapter in _WITHOUT else tuple(own)
+        return () if self.adapter in _WITHOUT or self.table == "notes" else tuple(own)
 
     @property
     def figures(self) -> tuple[str, ...]:

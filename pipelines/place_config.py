@@ -99,6 +99,13 @@ def shipped_prompts() -> dict[str, Path]:
     return {f.stem.removeprefix("prompt_"): f for f in sorted(folder.glob("prompt_??.yaml"))}
 
 
+@cache
+def shipped_notes_prompts() -> dict[str, Path]:
+    """Language -> the prompt template that ships for a place with notes."""
+    folder = Path(str(resources.files("pipelines.data") / "templates"))
+    return {f.stem.removeprefix("notes_"): f for f in sorted(folder.glob("notes_??.yaml"))}
+
+
 def _beside_the_profile(file: Path | None, about: ValidationInfo) -> Path | None:
     """A path as seen from the profile's folder, where that is known: load_profile says it."""
     return file and Path((about.context or {}).get("folder", "")) / file
@@ -163,6 +170,11 @@ class PlaceConfig(Frozen):
     def prompt_file(self) -> Path | None:
         """The template that prompts are made from; None = neither one's own nor a shipped one."""
         return self.prompt or shipped_prompts().get(self.language)
+
+    def prompt_file_for(self, notes: bool) -> Path | None:
+        """As `prompt_file`; of shipped ones the one with notes, where the place has some."""
+        shipped = shipped_notes_prompts().get(self.language) if notes else None
+        return self.prompt or shipped or self.prompt_file
 
     def prompt_sha256(self) -> str | None:
         """Hash of a template of one's own: another template makes another model.

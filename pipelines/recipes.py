@@ -62,6 +62,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "language": language if fused else None,
         "prompt": recipe.get("prompt"),
         "bases": recipe.get("bases"),
+        "notes": recipe.get("notes"),
         "embed": recipe.get("embed"),
     }
     return {key: value for key, value in found.items() if value not in (None, {})}

@@ -5,6 +5,7 @@ The rule (shape letters: U units, W weeks, M months, O origins):
   week is the target week, so also `t <= o - 1`;
 - climate of a month, a declared series' week or month, and a scene are known if their
   `available_date` is not after the last day of the origin week;
+- a note is known if neither its week nor its known day is after the origin week (known_notes.py);
 - a figure of a unit that does not change (census, altitude) is known at every origin;
 - a count is the one that the origin knew, where its vintages are there (see known_at_origin.py);
   any other origin takes the newest one, which is hindsight. Targets are always the newest.
@@ -20,6 +21,7 @@ import pandas as pd
 
 from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.data.known_at_origin import KnownAtOrigin, known_at_origin
+from pipelines.data.known_notes import KnownNotes, known_notes
 from pipelines.data.known_series import (
     MAX_AGE,
     NEVER,
@@ -62,6 +64,7 @@ class Matrices:
         calendar: whose weeks the ordinals count.
         series: (declared name, step) -> its values.
         then: counts as origins knew them; None = as they are now.
+        notes: free text; None = there is none.
     """
 
     unit_ids: tuple[str, ...]
@@ -74,6 +77,7 @@ class Matrices:
     calendar: Calendar
     series: Mapping[tuple[str, str], KnownSeries] = field(default_factory=dict)
     then: KnownAtOrigin | None = None
+    notes: KnownNotes | None = None
 
     def cases_at(self, weeks: Int64s) -> Float64s:
         """(U, *weeks.shape) cases of today of the weeks given by ordinal, whether known or not."""
@@ -130,6 +134,7 @@ class Matrices:
             },
             series={key: own.blinded(origin_week_no, noise) for key, own in self.series.items()},
             then=self.then and self.then.blinded(origin_week_no, noise),
+            notes=self.notes and self.notes.blinded(origin_week_no, noise),
         )
 
 
@@ -166,6 +171,9 @@ def build_matrices(
         then=known_at_origin(tables, units, week_matrix, first_week, delay_weeks)
         if as_known
         else None,
+        notes=known_notes(
+            tables.notes, units, known_from_week_no(tables.notes["known_date"], calendar)
+        ),
     )
 
 

@@ -29,7 +29,7 @@ from pipelines.storage.parquet import frame_bytes, read_frame
 
 log = logging.getLogger(__name__)
 _FACTS, _NTH = "facts.json", "nth"
-_EMPTY_UNLESS_KEPT = ("refused", "unsure", "yearly")  # most drops have none of them
+_EMPTY_UNLESS_KEPT = ("refused", "unsure", "yearly", "notes")  # most drops have none of them
 _SMALL = 20_000  # cells; a larger drop, such as the first, costs little to open for its size
 _STALE = 2  # newest states before the one in use that stay, for runs that go on meanwhile
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, StoreError, json.JSONDecodeError)

@@ -7,6 +7,7 @@ target, so its cases are left out. Shape letters: U units, O origins.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from pipelines.arrays import Int64s, Texts
 from pipelines.config import TextWindow
 from pipelines.data.availability import Matrices
 from pipelines.data.covariates import population
+from pipelines.data.known_notes import guard_notes
+from pipelines.data.note_text import bounded
 from pipelines.data.prompts import (
     RECENT_WEEKS,
     PromptFields,
@@ -22,9 +25,11 @@ from pipelines.data.prompts import (
     guard_prompts,
     render_prompt,
 )
+from pipelines.data_config import NotesPolicy
 
 _GUARD_ORIGINS = 4  # origins that every build checks; the tests check many more
 _GUARD_SEED = 20181201
+_POLICY = NotesPolicy()
 
 
 def in_window(window: TextWindow, matrices: Matrices, origins: Int64s) -> tuple[list[int], Int64s]:
@@ -46,12 +51,21 @@ def prompt_texts(
     horizon_weeks: int,
     window: TextWindow,
     template: Template,
+    policy: NotesPolicy = _POLICY,
 ) -> Texts:
-    """(U, O) prompts, None outside the text window."""
+    """(U, O) prompts, None outside the text window.
+
+    Raises:
+        LeakageError: a prompt would hold a note that its origin does not know.
+    """
     texts = np.full((len(matrices.unit_ids), len(origins)), None, dtype=object)
     rows, columns = in_window(window, matrices, origins)
     if rows and len(columns):
+        asked = policy if template.asks_for_notes and matrices.notes else None
         for (unit, origin), row in _fields(matrices, units, origins[columns], horizon_weeks, rows):
+            if asked is not None:
+                told = _notes(matrices, unit, int(origins[columns[origin]]), asked)
+                row = replace(row, notes=told)
             texts[unit, columns[origin]] = render_prompt(row, template=template)
     return texts
 
@@ -63,6 +77,7 @@ def guard_texts(
     horizons: Sequence[int],
     window: TextWindow,
     template: Template,
+    policy: NotesPolicy = _POLICY,
 ) -> None:
     """Render the prompts of a few origins again with noise for a future. Raises LeakageError."""
     _, columns = in_window(window, matrices, origins)
@@ -73,7 +88,7 @@ def guard_texts(
         for horizon in sorted({min(h, 1) for h in horizons}):
             one = np.array([origin])
             blind = matrices.blinded(int(origin), horizon, _GUARD_SEED)
-            args = (units, one, horizon, window, template)
+            args = (units, one, horizon, window, template, policy)
             guard_prompts(
                 _keyed(matrices, int(origin), prompt_texts(matrices, *args)),
                 _keyed(matrices, int(origin), prompt_texts(blind, *args)),
@@ -123,6 +138,15 @@ def _fields(
         for u in rows
         for o in range(len(origins))
     ]
+
+
+def _notes(matrices: Matrices, unit: int, origin: int, policy: NotesPolicy) -> str:
+    """Notes that the origin knows of a unit, newest first, in at most `policy.max_characters`."""
+    if matrices.notes is None:
+        return ""
+    known = matrices.notes.newest(unit, origin, policy)
+    guard_notes(known, origin, matrices.calendar, matrices.unit_ids[unit])
+    return bounded(" ".join(note.text for note in known), policy.max_characters)
 
 
 def divmod_month(month: int) -> tuple[int, int] | None:

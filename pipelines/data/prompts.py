@@ -30,6 +30,7 @@ class PromptFields:
         week_end: last day of the origin week.
         recent_cases: weekly cases of the newest known weeks, oldest first.
         climate_month: (year, month) of the newest known climate.
+        notes: free text that was known by the origin week's end, newest first, bounded.
     """
 
     municipality: str
@@ -43,6 +44,7 @@ class PromptFields:
     population: float | None = None
     age_0_14_pct: float | None = None
     households_without_water_pct: float | None = None
+    notes: str = ""
 
 
 ALLOWED_FIELDS = frozenset(field.name for field in fields(PromptFields))
@@ -54,6 +56,7 @@ class Template:
 
     Attributes:
         template_id: short hash of the template file's bytes and the language.
+        no_notes: what stands where no note is known.
     """
 
     language: str
@@ -61,6 +64,12 @@ class Template:
     unknown: str
     months: tuple[str, ...]
     template_id: str
+    no_notes: str = ""
+
+    @property
+    def asks_for_notes(self) -> bool:
+        """Whether prompts of it hold notes."""
+        return any(name == "notes" for _, name, _, _ in string.Formatter().parse(self.text))
 
 
 @lru_cache(maxsize=16)
@@ -85,7 +94,8 @@ def load_template(language: str, file: Path | None = None) -> Template:
         document = parse_plain_yaml(raw)
         text, unknown = str(document["template"]).strip(), str(document["unknown"])
         months = tuple(str(month) for month in document["months"])
-    except (UnusableYaml, KeyError, TypeError) as err:
+        no_notes = str(document.get("no_notes", unknown))
+    except (UnusableYaml, KeyError, TypeError, AttributeError) as err:
         raise ConfigError(
             f"not a prompt template: {err}",
             where=where,
@@ -94,18 +104,21 @@ def load_template(language: str, file: Path | None = None) -> Template:
     if len(months) != 12:
         raise ConfigError(f"{len(months)} month names", where=where, fix="give twelve")
     check_fields(text, where)
-    return Template(language, text, unknown, months, _template_id(raw, language))
+    return Template(language, text, unknown, months, _template_id(raw, language), no_notes)
 
 
-def template_of(place: PlaceConfig) -> Template:
+def template_of(place: PlaceConfig, notes: bool = False) -> Template:
     """The place's own template, or the shipped one of its language.
+
+    Args:
+        notes: whether the place declares notes, which another shipped template asks for.
 
     Where there is neither, no encoder reads prompts (a profile with encoders is refused): the
     dataset's are then in English.
     """
     if place.prompt_file is None:
         return load_template(_READ_BY_NOBODY)
-    return load_template(place.language, place.prompt)
+    return load_template(place.language, place.prompt_file_for(notes))
 
 
 def check_fields(text: str, where: str = "") -> None:
@@ -187,6 +200,7 @@ def _words(row: PromptFields, used: Template) -> dict[str, str]:
         "population": number(row.population),
         "age_0_14_pct": number(row.age_0_14_pct, 1),
         "households_without_water_pct": number(row.households_without_water_pct, 1),
+        "notes": row.notes or used.no_notes,
     }
 
 

@@ -53,6 +53,8 @@ MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in d
 REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix", "unit_id")
 YEARLY_COLUMNS = ("unit_id", "year", "total")  # cases of a year as the provider adds them up
 KEY_COLUMNS = ("unit_id", "kind", "clean", "when")  # which cell it is, whoever says it
+# Free text about a unit (EVERY_UNIT for all) and a week; `written` is ISO 8601, "" if not told.
+NOTE_COLUMNS = ("file", "row", "unit_id", "week_no", "kind", "text", "written", "latency_days")
 
 
 def empty(columns: Sequence[str]) -> pd.DataFrame:
@@ -85,6 +87,7 @@ class RawDrop:
         absent, reach: of a full drop that is kept without what it repeats (readings.py):
             KEY_COLUMNS of earlier cells that the whole drop leaves out, and how far its files
             reach; see omitted.py.
+        notes: NOTE_COLUMNS, each unit, week, kind and `written` once.
     """
 
     drop: Drop
@@ -100,6 +103,7 @@ class RawDrop:
     yearly: pd.DataFrame = field(default_factory=lambda: _nothing(YEARLY_COLUMNS))
     absent: pd.DataFrame | None = None
     reach: pd.DataFrame | None = None
+    notes: pd.DataFrame = field(default_factory=lambda: _nothing(NOTE_COLUMNS))
 
     @property
     def usable(self) -> bool:

@@ -24,6 +24,7 @@ from pipelines.contracts import ADAPTERS, SOURCES, content_id
 from pipelines.data.drops import Drop
 from pipelines.data.kept_readings import load_one, load_together, save_one, save_together, together
 from pipelines.data.known_values import KnownValues, batches
+from pipelines.data.note_vintages import NewestNotes
 from pipelines.data.omitted import OmittedCells, can_be_followed
 from pipelines.data.raw import KEY_COLUMNS, RawDrop
 from pipelines.data.sources import Context
@@ -143,6 +144,7 @@ class _Repeated:
     def __init__(self, options: ReadingOptions) -> None:
         self._known, self._learnt, self._options = KnownValues(), 0, options
         self._omitted = OmittedCells(options.whole) if options.full else None
+        self._notes = NewestNotes()
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
         """The drop without the values that are as they were before."""
@@ -152,13 +154,16 @@ class _Repeated:
         if self._omitted is not None:
             for one in fresh:
                 self._omitted.learn(one)
+        for one in (*fresh, raw):
+            notes = self._notes.changed(one.notes)
+            self._notes.learn(one.notes)
         self._learnt = len(earlier) + 1
         whole = raw.cells["unit_id"].isin(self._options.whole).to_numpy(dtype=bool)
         kept = self._new_cells([raw]) | _newest_of_units(raw.cells) | whole
         if self._omitted is not None:
             raw = self._omitted.of(raw)
             self._new_cells([replace(raw, cells=raw.cells.iloc[:0])])
-        return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
+        return replace(raw, cells=raw.cells[kept].reset_index(drop=True), notes=notes)
 
     def _new_cells(self, raws: Sequence[RawDrop]) -> Bools:
         """(cells,) which cells of the drops are new or differ; then know them, and what the drops

@@ -62,7 +62,7 @@ def recoded(
             for fold in folds:
                 raw, found = fold.apply(raw)
                 issues += found
-            raw = _without_totals(_with_delays(raw, changes), changes)
+            raw = _with_notes(_without_totals(_with_delays(raw, changes), changes), changes)
         out.append(raw)
     return out, issues
 
@@ -97,6 +97,14 @@ def _without_totals(raw: RawDrop, changes: CodeChanges) -> RawDrop:
     """Totals of years check nothing where a unit's counts are summed or moved."""
     touched = {unit for step in changes.steps() for unit in (step.unit, *step.parts)}
     return replace(raw, yearly=raw.yearly[~raw.yearly["unit_id"].isin(touched)])
+
+
+def _with_notes(raw: RawDrop, changes: CodeChanges) -> RawDrop:
+    """Notes under the codes of today: what was written of a part holds for a part of the unit."""
+    if raw.notes.empty:
+        return raw
+    units = {u: changes.today(str(u)) for u in raw.notes["unit_id"].unique()}
+    return replace(raw, notes=raw.notes.assign(unit_id=raw.notes["unit_id"].map(units)))
 
 
 class _Fold:

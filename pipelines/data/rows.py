@@ -85,7 +85,8 @@ def row_source(
     )
     horizons = tuple(sorted(profile.evaluate.horizons_weeks))
     if profile.embed is not None:
-        guard_texts(matrices, tables.units, origins, horizons, profile.data.text_window, template)
+        window, policy = profile.data.text_window, profile.data.notes
+        guard_texts(matrices, tables.units, origins, horizons, window, template, policy)
     return RowSource(
         tables.units,
         matrices,
@@ -196,13 +197,13 @@ def _image_columns(source: RowSource, origins: Int64s) -> dict[str, Any]:
 
 
 def _text_columns(source: RowSource, origins: Int64s) -> dict[str, Any]:
-    window = source.profile.data.text_window
+    window, policy = source.profile.data.text_window, source.profile.data.notes
     if source.profile.embed is None:  # nobody would read them
         nothing = [None] * len(source.matrices.unit_ids) * len(origins) * len(source.horizons)
         return {"text": nothing, "text_sha256": nothing}
     by_variant = {
         variant: prompt_texts(
-            source.matrices, source.units, origins, variant, window, source.template
+            source.matrices, source.units, origins, variant, window, source.template, policy
         )
         for variant in {min(h, 1) for h in source.horizons}
     }
@@ -220,7 +221,7 @@ def sample_rows(
     first_origin: int | None = None,
 ) -> pd.DataFrame:
     """Rows of the units given, from `first_origin` to `as_of`, in memory: the tests' way in."""
-    used = template or template_of(profile.place)
+    used = template or template_of(profile.place, profile.data.has_notes)
     source = row_source(tables, profile, tuple(unit_ids), as_of, used, first_origin)
     rows: pd.DataFrame = pa.concat_tables(table for _, table in yearly_rows(source)).to_pandas()
     return rows

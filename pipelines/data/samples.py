@@ -87,7 +87,7 @@ def build_dataset(
     maturity, why = resolve_maturity(tables, profile.data, profile.calendar)
     whole, tables = tables, mature(tables, maturity)
     origin = resolve_as_of(tables, profile, as_of)
-    template = template_of(profile.place)
+    template = template_of(profile.place, profile.data.has_notes)
     thresholds = _thresholds(tables, profile, origin)
     pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"].unique())
     source = row_source(tables, profile, pool, origin, template, maturity=maturity)

@@ -63,6 +63,14 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "cases": pa.float64(),
         "received_date": pa.date32(),
     },
+    "notes": {
+        "unit_id": pa.string(),
+        "week_no": pa.int32(),
+        "kind": pa.string(),
+        "text": pa.string(),
+        "known_date": pa.date32(),
+        "received_date": pa.date32(),
+    },
     "doubts": {
         "unit_id": pa.string(),
         "kind": pa.string(),
@@ -89,12 +97,14 @@ _SORT: dict[str, list[str]] = {
     "scenes": ["unit_id", "scene_date"],
     "series": ["name", "step", "unit_id", "period_no"],
     "delays": ["unit_id", "week_no", "delay_weeks", "received_date"],
+    "notes": ["unit_id", "week_no", "kind", "known_date", "received_date"],
     "doubts": ["received_date", "drop", "cause_id", "unit_id", "kind", "clean", "when"],
 }
 _RARE = (
     "series",
     "delays",
     "doubts",
+    "notes",
 )  # tables that only some places have; stored where they have a row
 
 
@@ -119,6 +129,9 @@ class Tables:
         doubts: one row a value that was doubted, with the drop, the rule, a person's answer and
             whether it is held: plausible/doubts.DOUBT_COLUMNS. `when` is a week, month or year, or
             -1 of a unit that did not report.
+        notes: free text, one row a version of a unit's (raw.EVERY_UNIT: of all), week's and kind's
+            note: unit_id, week_no, kind ("" if not told), text ("" = taken back), known_date (from
+            which origins may know it), received_date.
     """
 
     cases: pd.DataFrame
@@ -128,6 +141,7 @@ class Tables:
     series: pd.DataFrame = field(default_factory=lambda: _without_rows("series"))
     delays: pd.DataFrame = field(default_factory=lambda: _without_rows("delays"))
     doubts: pd.DataFrame = field(default_factory=lambda: _without_rows("doubts"))
+    notes: pd.DataFrame = field(default_factory=lambda: _without_rows("notes"))
 
     def save(self, folder: Path) -> Path:
         """Write one Parquet file a table; equal tables give equal bytes."""

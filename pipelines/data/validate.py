@@ -32,6 +32,7 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
 from pipelines.data.newest import newest_issues
+from pipelines.data.note_vintages import note_vintages
 from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.assess import Assessment
@@ -171,6 +172,8 @@ def validate_drops(
     findings += cell_findings + scene_findings
     assessment = assess_drops(usable, rows, cells, previous, context, answers or {}, kept)
     tables = _accepted_tables(usable, rows, accepted, assessment, context)
+    noted = note_vintages(usable, units, config.unknown_again, calendar)
+    tables = replace(tables, notes=ordered("notes", noted.notes))
     findings += checks.check_whole(suite, tables, previous, calendar)
     crowded = too_many_bad(usable, findings)
     drops = [raw.drop.name for raw in raws]
@@ -189,6 +192,7 @@ def validate_drops(
         *_changes(usable, rows, assessment.cells, previous, context),
         *revised_issues(revised, calendar),
         *doubt_issues(assessment, usable, config.plausibility.max_held_share),
+        *noted.issues,
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,

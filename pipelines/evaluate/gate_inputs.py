@@ -43,6 +43,7 @@ _VECTORS = (
     MATURITY,  # prompts name counts, and were embedded as this run knows them
     "language",
     "prompt",
+    "notes",
     "data.text_window",
     "data.scenes",
     "embed",

@@ -5,6 +5,7 @@ What the endpoint is sent is this very row; no copy of it is made on the way to 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -51,6 +52,27 @@ class ClimateMonth(Strict):
     )
 
 
+def _day(text: str) -> str:
+    """A day of the calendar. Raises ValueError for another text."""
+    date.fromisoformat(text)
+    return text
+
+
+class AskedNote(Strict):
+    """Free text about the municipality and a week. No names of persons."""
+
+    week: WeekLabel = Field(description="that it is about")
+    text: str = Field(min_length=1, max_length=4000)
+    kind: str = Field(
+        "", max_length=40, description="such as entomology; of one week and kind the last is used"
+    )
+    known: Annotated[str, AfterValidator(_day)] | None = Field(
+        None,
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        description="day from which it was known; null = by the end of the origin week",
+    )
+
+
 class PredictionRow(Strict):
     """One municipality at one origin week, in plain fields."""
 
@@ -82,6 +104,11 @@ class PredictionRow(Strict):
     households_without_water_pct: Percent | None = None
     houses_per_km2: float | None = Field(None, ge=PER_KM2[0], le=PER_KM2[1])
     age_0_14_pct: Percent | None = Field(None, description="for the prompt")
+    notes: list[AskedNote] = Field(
+        default_factory=list,
+        max_length=50,
+        description="for the prompt, where the model's template asks for notes",
+    )
     text: str | None = Field(
         None,
         min_length=1,

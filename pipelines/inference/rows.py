@@ -6,6 +6,7 @@ Covariates and prompt come from the very code that made the training rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +20,10 @@ from pipelines.data.availability import Matrices, known_lag_weeks, month_no
 from pipelines.data.covariates import covariate_array
 from pipelines.data.prompt_rows import prompt_texts
 from pipelines.data.prompts import load_template
+from pipelines.data_config import NotesPolicy
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.asked_notes import asked_notes
 from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.vectors import VectorInput
 from pipelines.weeks import Calendar
@@ -51,7 +54,8 @@ def prompt_of(bundle: Bundle, row: PredictionRow) -> str | None:
     None without a name, and outside the bundle's text window, where text is missing by design.
 
     Raises:
-        ConfigError: the bundle was trained with another prompt template than the one installed.
+        ConfigError: the bundle was trained with another prompt template than the one installed, or
+            a note is of a later week than the origin's or became known after it.
     """
     template = load_template(bundle.meta.language, bundle.prompt_file)
     if template.template_id != bundle.meta.prompt_template_id:
@@ -64,13 +68,15 @@ def prompt_of(bundle: Bundle, row: PredictionRow) -> str | None:
         return None
     origin = np.array([bundle.calendar.week_no(row.origin_week)])
     window = TextWindow.model_validate(_data_recipe(bundle).get("text_window", {}))
+    policy = NotesPolicy.model_validate(bundle.meta.recipe.get("notes", {}))
     found = prompt_texts(
-        _matrices(bundle, row),
+        replace(_matrices(bundle, row), notes=asked_notes(row, bundle.calendar)),
         _units(row, bundle.calendar),
         origin,
         row.horizon_weeks,
         window,
         template,
+        policy,
     )[0, 0]
     return None if found is None else str(found)
 

@@ -130,7 +130,7 @@ def _template(profile: Profile, template_id: str) -> Path:
     Raises:
         ConfigError: neither is; the bundle could not make the prompts that its model reads.
     """
-    file = profile.place.prompt_file
+    file = profile.prompt_file
     if (
         file is not None
         and file.is_file()

@@ -26,8 +26,11 @@ EXAMPLES = re.findall(
 
 
 def read_from(reading: Reading, calendar: Calendar) -> dict[str, str]:
-    """Cells as the page writes them."""
-    out = {}
+    """Cells and notes as the page writes them."""
+    out = {
+        f"{note.unit_id} {calendar.week_label(note.week_no)}": note.text
+        for note in reading.notes.itertuples()
+    }
     for cell in reading.cells.itertuples():
         when = {"week": calendar.week_label, "rain": lambda w: f"rain {w // 12}-{w % 12 + 1:02d}"}
         label = cell.clean or when[cell.kind](cell.when)
@@ -51,7 +54,7 @@ def test_an_example_reads_what_the_page_says(tmp_path, name, iso, profile, conte
 
 
 def test_every_adapter_has_an_example_and_a_line():
-    assert {e[0] for e in EXAMPLES} == set(ADAPTERS) | {"units"}
+    assert {e[0] for e in EXAMPLES} == set(ADAPTERS) | {"units", "notes"}
     assert all(f"`{name}`](#" in PAGE for name in ADAPTERS)
 
 

@@ -19,7 +19,7 @@ from pipelines.data.prompts import (
     template_of,
 )
 from pipelines.errors import ConfigError, LeakageError
-from pipelines.place_config import PlaceConfig, shipped_prompts
+from pipelines.place_config import PlaceConfig, shipped_notes_prompts, shipped_prompts
 
 ROW = PromptFields(
     municipality="Medellín",
@@ -80,7 +80,31 @@ def test_prompts_ship_in_these_languages() -> None:
 @pytest.mark.parametrize("language", shipped_prompts())
 def test_every_language_asks_for_every_field(language: str) -> None:
     fields = {name for _, name, _, _ in string.Formatter().parse(load_template(language).text)}
-    assert fields - {None} == ALLOWED_FIELDS
+    assert fields - {None} == ALLOWED_FIELDS - {"notes"}
+
+
+@pytest.mark.parametrize("language", shipped_prompts())
+def test_a_prompt_with_notes_is_the_one_without_and_then_the_notes(language: str) -> None:
+    plain = load_template(language)
+    noted = load_template(language, shipped_notes_prompts()[language])
+    assert noted.text.startswith(plain.text) and noted.asks_for_notes and not plain.asks_for_notes
+    assert (noted.unknown, noted.months) == (plain.unknown, plain.months)
+    said = render_prompt(replace(ROW, notes="Sube {x}."), template=noted)
+    assert said.startswith(render_prompt(ROW, template=plain)) and said.endswith("Sube {x}.")
+    assert render_prompt(ROW, template=noted).endswith(noted.no_notes) and noted.no_notes
+
+
+@pytest.mark.parametrize(
+    ("language", "template_id"),
+    [
+        ("en", "94ff358af3a4aadc"),
+        ("es", "56befd4e87cd6cc4"),
+        ("fr", "6aa19f05be51b421"),
+        ("pt", "324a293f68bbffa6"),
+    ],
+)
+def test_templates_that_shipped_before_keep_their_ids(language: str, template_id: str) -> None:
+    assert load_template(language).template_id == template_id
 
 
 @pytest.mark.parametrize("language", shipped_prompts())

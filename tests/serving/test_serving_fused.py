@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from pipelines.config import DeploymentPaths, load_profile
+from pipelines.data.prompts import load_template
 from pipelines.embed.base import describe_encoder
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.calibration import IDENTITY
@@ -22,6 +23,7 @@ from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
 from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.rows import vector_input
+from pipelines.place_config import shipped_notes_prompts
 from serving.champion import ChampionHolder
 
 PROMPT_FIELDS = {"municipality_name": "Medellín", "age_0_14_pct": 20.0}
@@ -69,7 +71,14 @@ def fused_client(
     bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
 ) -> TestClient:
-    deployment.promote(fused_bundle(bundle_of, deployment.paths))
+    return serving(client, deployment, fused_bundle(bundle_of, deployment.paths), eventually)
+
+
+def serving(
+    client: TestClient, deployment: Any, bundle: Bundle, eventually: Callable[..., None]
+) -> TestClient:
+    """The client, when the bundle answers."""
+    deployment.promote(bundle)
 
     def ready() -> bool:
         body = client.get("/model").json()
@@ -109,6 +118,29 @@ def test_scene_and_prompt_are_used(
     masked = upload(fused_client, named, blank.getvalue())
     assert (masked["scene_quality"], masked["mask"]["image"]) == ("blank", "missing")
     assert masked["probability"] == pytest.approx(with_text["probability"], abs=1e-9)
+
+
+def test_notes_of_a_row_are_read_where_the_template_asks_for_them_and_none_of_later(
+    client: TestClient,
+    deployment: Any,
+    bundle_of: Callable[..., Bundle],
+    eventually: Callable[..., None],
+    row: dict[str, Any],
+) -> None:
+    file = shipped_notes_prompts()["es"]
+    asks = {"prompt_template_id": load_template("es", file).template_id}
+    bundle = replace(fused_bundle(bundle_of, deployment.paths, **asks), prompt_file=file)
+    noted = serving(client, deployment, bundle, eventually)
+
+    def answer(*notes: dict[str, Any]) -> Any:
+        sent = {**row, **PROMPT_FIELDS, "notes": list(notes)}
+        return noted.post("/predictions", json={"rows": [sent]}).json()
+
+    note = {"week": row["origin_week"], "text": "Urgencias desbordadas por febriles."}
+    alone, told = answer(), answer(note)
+    assert alone["predictions"][0]["probability"] != told["predictions"][0]["probability"]
+    refused = answer({**note, "known": "2199-01-01"})
+    assert refused["type"].endswith("unusable-row") and "2199-01-01" in refused["detail"]
 
 
 def test_vectors_and_an_upload_agree(

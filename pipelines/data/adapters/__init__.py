@@ -16,7 +16,14 @@ import pandas as pd
 
 from pipelines.codes import UnitCodes
 from pipelines.contracts import ADAPTERS, Issue
-from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, empty
+from pipelines.data.raw import (
+    CELL_COLUMNS,
+    KEY_COLUMNS,
+    NOTE_COLUMNS,
+    REFUSED_COLUMNS,
+    UNIT_COLUMNS,
+    empty,
+)
 from pipelines.input_config import InputConfig
 from pipelines.weeks import Calendar
 
@@ -51,6 +58,7 @@ class Reading:
         delays: of a line list with report dates: unit_id, week_no, delay_weeks, cases.
         span: of a line list: first and last week (ordinals) in which an absent unit-week is 0.
         unsure: KEY_COLUMNS of cells that stand in a refused record, as far as their keys are known.
+        notes: free text, NOTE_COLUMNS; a table of notes has nothing else.
     """
 
     units: pd.DataFrame = field(default_factory=lambda: empty(UNIT_COLUMNS))
@@ -61,6 +69,7 @@ class Reading:
     delays: pd.DataFrame | None = None
     span: tuple[int, int] | None = None
     unsure: pd.DataFrame = field(default_factory=lambda: empty(KEY_COLUMNS))
+    notes: pd.DataFrame = field(default_factory=lambda: empty(NOTE_COLUMNS))
 
 
 class Adapter(Protocol):

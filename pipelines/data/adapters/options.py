@@ -32,6 +32,9 @@ class Options(Frozen):
     min_share: float | None = Field(
         None, gt=0, le=1, description="of a month's days that must be there"
     )
+    max_characters: int = Field(
+        500, ge=20, le=4000, description="of one note; the rest of a longer one is not kept"
+    )
     week_53: Literal["as_declared"] | None = Field(
         None, description="weeks 53 of another numbering are single errors"
     )

@@ -19,7 +19,7 @@ from pipelines.data.adapters.content import kind_of, stop, text_of
 from pipelines.data.raw import REFUSED_COLUMNS, issue
 
 Row = tuple[int, Sequence[str]]  # 1-based record in the file, cells
-_SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (",", ";", "\t", "|")
 _SHOWN = 60
 
 
@@ -218,7 +218,7 @@ def _separator(text: str) -> str:
     """The separator that most of the first lines have most of; a comma where there is none."""
     lines = text[:20_000].splitlines()[:30]
     votes = Counter(
-        max(_SEPARATORS, key=line.count) for line in lines if any(s in line for s in _SEPARATORS)
+        max(SEPARATORS, key=line.count) for line in lines if any(s in line for s in SEPARATORS)
     )
     return votes.most_common(1)[0][0] if votes else ","
 

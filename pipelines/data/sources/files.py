@@ -13,12 +13,14 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import InputFile, Reading, adapter_of
 from pipelines.data.adapters.content import AGAIN
 from pipelines.data.adapters.months_of_series import KINDS
+from pipelines.data.adapters.note_tables import stored_copy
 from pipelines.data.drop_info import INFO, DropInfo
 from pipelines.data.drops import IMAGES, Drop
 from pipelines.data.raw import (
     CELL_COLUMNS,
     KEY_COLUMNS,
     MAX_BAD_ROW_SHARE,
+    NOTE_COLUMNS,
     REFUSED_COLUMNS,
     UNIT_COLUMNS,
     RawDrop,
@@ -116,6 +118,7 @@ def _merged(
         {named: r.span for named, r in readings.items() if r.span is not None},
         latencies=latencies,
         unsure=_joined([r.unsure for r in every], KEY_COLUMNS),
+        notes=_joined([r.notes for r in every], NOTE_COLUMNS),
     )
 
 
@@ -152,7 +155,8 @@ def bring(
 ) -> DropInfo | None:
     """Put a new drop's files in under the names of `data.inputs`; each is read first.
 
-    Nothing is cut: `until` is recorded in drop.yaml, and later weeks are not read.
+    Nothing is cut: `until` is recorded in drop.yaml, and later weeks are not read. Of notes, a
+    cleaned copy is stored.
 
     Returns:
         What drop.yaml is to say if it is other than `info`.
@@ -163,10 +167,14 @@ def bring(
     """
     last = None if until is None else context.calendar.week_no(until)
     for config, given in _matched(files, context.config.inputs):
-        read = adapter_of(config).read(_input(given, given.name, config, info, context, last))
+        file = _input(given, given.name, config, info, context, last)
+        read = adapter_of(config).read(file)
         _require_usable(read, given)
         _require_few_refused(read, given)
-        shutil.copyfile(given, to / config.file)
+        if config.table == "notes":  # what may be a person's is not stored, not even in the drop
+            (to / config.file).write_bytes(stored_copy(file))
+        else:
+            shutil.copyfile(given, to / config.file)
     return None if until is None else info.model_copy(update={"until": until})
 
 
