@@ -12,7 +12,7 @@ from pipelines.paper.config import StudyConfig
 from pipelines.paper.prepared import Prepared, study_of
 from pipelines.paper.scores import ScoreInterval, interval, paired_interval, resampling_groups
 from pipelines.paper.tuned.search import ORDER
-from pipelines.paper.tuned.train import PLAIN
+from pipelines.paper.tuned.train import PLAIN, WAYS
 
 Record = dict[str, Any]
 
@@ -55,7 +55,7 @@ def tuned_rows(
     if not turns:
         return []
     pooled = Pooled(turns, prepared, study)
-    return [{**named, **_row(way, pooled)} for way in turns[0]["ways"]]
+    return [{**named, **_row(way, pooled)} for way in WAYS if way in turns[0]["ways"]]
 
 
 def _row(way: str, pooled: Pooled) -> Record:

@@ -35,6 +35,7 @@ PARTS: Mapping[str, Part] = {
     "noise": "noise_sigma",
     "reg": "alignment_weight",
 }
+WAYS = (PLAIN, *PARTS, ALL, "image", "text")  # in the order of the table
 
 
 class Trainer:
