@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipelines.config import DeploymentPaths, Profile, load_profile, own_profiles
 from pipelines.contracts import canonical_json
@@ -43,7 +44,8 @@ def of_spaces(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
         return
     named = _named_weights(paths, retained)
     for folder in old:
-        spec = read_json(folder / "space.json")["spec"]
+        record: Any = read_json(folder / "space.json")
+        spec = record["spec"]
         if canonical_json(spec) not in held and spec["weights_sha256"] not in named:
             why = f"no rows, profile or adopted encoder needs it; unchanged for {weeks} weeks"
             yield item(paths, ROOM, folder, why)
