@@ -42,6 +42,8 @@ class GateEvidence:
     Attributes:
         reasons: everything that was found, in order; `because`: what decided against going live.
         against_reference: every other candidate beside the simplest one, the best first.
+        against_base: fused head -> it beside what it adds to, where that is another than the
+            simplest one.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
         immature_weeks: newest weeks that this run takes as unknown, or nowcasts.
         newest: results of the newest weeks; waits_for_person: only they prevent the promotion.
@@ -70,6 +72,7 @@ class GateEvidence:
         self.comparisons: list[Comparison] = []
         self.sanity: dict[str, Mapping[str, Sanity]] = {}
         self.against_reference: list[Comparison] = []
+        self.against_base: dict[str, Comparison] = {}
         self.blocks: int | None = None
         self.origins: int | None = None
         self.newest: dict[str, Any] = {}
@@ -105,6 +108,24 @@ class GateEvidence:
     def benchmark_rows(self, head: str) -> pd.DataFrame:
         """The judged units' rows of a recipe at the primary horizon."""
         return _in_benchmark(self._rows(head, self.primary))
+
+    @property
+    def judged(self) -> tuple[Comparison, ...]:
+        """Every other candidate beside what it has to beat, the best first: a fused head that
+        beats the simplest one has to beat what it adds to, too."""
+        return tuple(self.against_base.get(c.challenger, c) for c in self.against_reference)
+
+    def compare_with_base(self, name: str) -> None:
+        """Compare a fused head with the forecaster that it adds to, fold by fold; nothing where
+        that is the simplest candidate, which it is compared with already."""
+        own = self.benchmark_rows(name)
+        bases = own.groupby("test_year")["base"].first() if "base" in own else pd.Series(dtype=str)
+        names = sorted(set(bases) - {""})
+        if not names or names == [self.reference]:
+            return
+        rows = {base: self.benchmark_rows(base) for base in names}
+        folds = [rows[base][rows[base]["test_year"] == year] for year, base in bases.items()]
+        self.against_base[name] = self.compare(name, own, " or ".join(names), pd.concat(folds))
 
     def _rows(self, head: str, horizon: int) -> pd.DataFrame:
         """A recipe's rows at one horizon; they are looked for once."""
