@@ -8,9 +8,9 @@ weeks are asked two more questions (newest.py): would the recipe on today's hist
 the last year as well as what was published, and does this very refit move further than an honest
 one does. Anything that cannot be judged keeps the champion (or leaves the place empty) and says
 why. Every candidate has to beat the simplest one (the linear one, else the first that the profile
-lists) beyond its interval, a fused head also what it adds to, and a first champion has to beat prevalence and calibrated persistence
-so; a challenger only has to be not worse than the champion by a margin, because fresher data win
-ties.
+lists) beyond its interval, a fused head also what it adds to, and a first champion has to beat
+prevalence and calibrated persistence so; a challenger only has to be not worse than the champion by
+a margin, because fresher data win ties.
 
 Where history holds at least 2 blocks of weeks but fewer blocks or origins than asked for, no
 interval can be trusted. The simplest candidate alone may then serve, as a provisional champion:
