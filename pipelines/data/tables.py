@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.data.scene_observations import COLUMNS as OBSERVATION_COLUMNS
 from pipelines.errors import StoreError
 from pipelines.storage.parquet import write_parquet
 
@@ -78,7 +79,9 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "held": pa.bool_(),
     },
 }
-_OPTIONAL = {"parent": pa.string()}
+_OPTIONAL = {"parent": pa.string(), "observed_date": pa.date32()}
+# Of scenes, where a drop tells them: see scene_observations.py.
+_OF_OBSERVATIONS = OBSERVATION_COLUMNS
 _SORT: dict[str, list[str]] = {
     "cases": ["unit_id", "week_no", "received_date"],
     "climate": ["unit_id", "year", "month"],
@@ -107,7 +110,8 @@ class Tables:
             (what a unit lies in, as delivered), if any source has one.
         scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
             content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
-            saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
+            saturated_share, std_grey, available_date, first_seen_available_date, synthetic; of
+            Observation those that any drop tells.
         series: unit_id, name (as the place declares it), step ("week" or "month"), period_no (week
             ordinal, or year * 12 + month - 1), value, available_date.
         delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until
@@ -155,9 +159,16 @@ def _without_rows(name: str) -> pd.DataFrame:
 
 def ordered(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The table's columns in their fixed order, its rows in their fixed order, index 0..n-1."""
-    extra = sorted(c for c in frame.columns if c not in _SCHEMAS[name]) if name == "units" else []
-    columns = [*_SCHEMAS[name], *extra]
+    columns = [*_SCHEMAS[name], *_beyond(name, frame)]
     return frame[columns].sort_values(_SORT[name], kind="stable").reset_index(drop=True)
+
+
+def _beyond(name: str, frame: pd.DataFrame) -> list[str]:
+    """Columns that this table has beyond those of every place."""
+    if name == "units":
+        return sorted(c for c in frame.columns if c not in _SCHEMAS[name])
+    told = _OF_OBSERVATIONS if name == "scenes" else ()
+    return [c for c in told if c in frame and frame[c].notna().any()]
 
 
 def latest_cases(tables: Tables, known_on: date | None = None) -> pd.DataFrame:
