@@ -32,7 +32,7 @@ SAMPLE_INPUTS = (
     "image_sha256",  # hash of the file's bytes, or null
     "image_date",  # first day of the scene's compositing period, or null
     "image_quality",  # SceneQuality of the newest scene that was available
-    "image_age_weeks",  # counted from the first appearance of its content
+    "image_age_weeks",  # from its content's first appearance, or from the newest day it shows
     "text",  # prompt, or null outside the text window
     "text_sha256",
 )

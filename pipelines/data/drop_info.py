@@ -63,14 +63,16 @@ class DropInfo(BaseModel):
             if k not in rare or v != type(self).model_fields[k].default
         }
 
+    def scene_end(self, scene_date: date) -> date:
+        """Last day of a scene's compositing period."""
+        if self.scene_period == "month":
+            return month_end(scene_date.year * 12 + scene_date.month - 1)
+        return scene_date + timedelta(days=6)
+
     def scene_available(self, scene_date: date) -> date:
         """Day a scene could be had: end of its compositing period plus latency; of one that is
         known from its receipt on, no sooner than its drop's first bulletin."""
-        if self.scene_period == "month":
-            end = month_end(scene_date.year * 12 + scene_date.month - 1)
-        else:
-            end = scene_date + timedelta(days=6)
-        known = end + timedelta(days=self.scene_latency_days)
+        known = self.scene_end(scene_date) + timedelta(days=self.scene_latency_days)
         first = self.received_date - timedelta(days=BULLETIN_DAYS)
         return max(known, first) if self.scenes_on_receipt else known
 

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,8 @@ import yaml
 
 from pipelines.data.drop_info import INFO, DropInfo, read_info
 from pipelines.data.filecache import FileCache
+from pipelines.data.scene_observations import FILE as OBSERVATIONS
+from pipelines.data.scene_observations import observations_of
 from pipelines.errors import DropError
 from pipelines.shown import shown as shown
 from pipelines.storage import folder_id, manifest_of, new_folder, sha256_file
@@ -224,11 +226,8 @@ def make_drop(
     with new_folder(final) as temp:
         written = bring(temp, info, until) or info
         if images is not None:
-            for path in taken_scenes(images, info, until):
-                if path not in known:
-                    target = temp / IMAGES / path.relative_to(images)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, target)
+            taken = [p for p in taken_scenes(images, info, until) if p not in known]
+            _copy_scenes(images, taken, temp)
         document = yaml.safe_dump(written.as_written(), sort_keys=True, allow_unicode=True)
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
@@ -241,6 +240,18 @@ def make_drop(
                 ),
             )
     return final
+
+
+def _copy_scenes(images: Path, taken: Sequence[Path], to: Path) -> None:
+    """Copy scenes, and what the folder beside them tells of them."""
+    names = [path.relative_to(images) for path in taken]
+    for name in names:
+        target = to / IMAGES / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(images / name, target)
+    told = observations_of(images, names)
+    if told and not (to / OBSERVATIONS).exists():  # an input of the place may be called so
+        (to / OBSERVATIONS).write_text(told, encoding="utf-8", newline="")
 
 
 def taken_scenes(images: Path, info: DropInfo, until: str | None) -> list[Path]:

@@ -5,7 +5,8 @@ Shape letters: U units, O origins.
 The choice: the newest known scene (by scene_date) whose quality is ok and whose content is not
 older than `max_age_weeks`; a blank or stale newest scene falls back to an older good one. Age is
 `origin week - week in which the content first became available`, so a scene that repeats earlier
-content is as old as its first appearance.
+content is as old as its first appearance; where the newest day that a scene shows is told, and is
+before that, age is counted from its week.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def choose_scenes(
     scenes = scenes.sort_values(["unit_id", "scene_date"], kind="stable").reset_index(drop=True)
     unit = pd.Index(unit_ids).get_indexer(pd.Index(scenes["unit_id"]))
     known = known_from_week_no(scenes["available_date"], calendar) - int(origins[0])
-    first_seen = known_from_week_no(scenes["first_seen_available_date"], calendar)
+    first_seen = _content_week(scenes, calendar)
     expired = first_seen + max_age_weeks - int(origins[0]) + 1
     good = (scenes["quality"] == SceneQuality.OK).to_numpy()
     row = np.full((len(unit_ids), len(origins)), NO_SCENE, dtype=np.int64)
@@ -72,6 +73,16 @@ def choose_scenes(
         if good[i]:
             row[unit[i], start : max(int(expired[i]), 0)] = i
     return SceneChoice(scenes, row, _quality(scenes, row, newest), _age(first_seen, row, origins))
+
+
+def _content_week(scenes: pd.DataFrame, calendar: Calendar) -> Int64s:
+    """(scenes,) the origin week from which the age of a scene's content counts."""
+    week = known_from_week_no(scenes["first_seen_available_date"], calendar)
+    if "observed_date" in scenes.columns:
+        told = scenes["observed_date"].notna().to_numpy()
+        observed = known_from_week_no(scenes.loc[told, "observed_date"], calendar)
+        week[told] = np.minimum(week[told], observed)
+    return week
 
 
 def _quality(scenes: pd.DataFrame, row: Int64s, newest: Int64s) -> Texts:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.data.scene_indices import INDEX_COLUMNS
+from pipelines.data.scene_observations import COLUMNS as OBSERVATION_COLUMNS
 from pipelines.errors import StoreError
 from pipelines.storage.parquet import write_parquet
 
@@ -87,9 +88,9 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "held": pa.bool_(),
     },
 }
-_OPTIONAL = {"parent": pa.string()}
-# Of scenes, where a profile asked for indices and any scene has them: see scene_indices.py.
-_OF_BANDS = INDEX_COLUMNS
+_OPTIONAL = {"parent": pa.string(), "observed_date": pa.date32()}
+# Of scenes: where a profile asked for indices and any scene has them, and where a drop tells them.
+_OF_SCENES = (*INDEX_COLUMNS, *OBSERVATION_COLUMNS)
 _SORT: dict[str, list[str]] = {
     "cases": ["unit_id", "week_no", "received_date"],
     "climate": ["unit_id", "year", "month"],
@@ -121,7 +122,7 @@ class Tables:
         scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
             content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic; of
-            SceneIndices those that any scene has.
+            SceneIndices and Observation those that any scene has.
         series: unit_id, name (as the place declares it), step ("week" or "month"), period_no (week
             ordinal, or year * 12 + month - 1), value, available_date.
         delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until
@@ -181,7 +182,8 @@ def _beyond(name: str, frame: pd.DataFrame) -> list[str]:
     """Columns that this table has beyond those of every place."""
     if name == "units":
         return sorted(c for c in frame.columns if c not in _SCHEMAS[name])
-    return [c for c in _OF_BANDS if name == "scenes" and c in frame and frame[c].notna().any()]
+    told = _OF_SCENES if name == "scenes" else ()
+    return [c for c in told if c in frame and frame[c].notna().any()]
 
 
 def latest_cases(tables: Tables, known_on: date | None = None) -> pd.DataFrame:

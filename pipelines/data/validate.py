@@ -47,6 +47,7 @@ from pipelines.data.raw import (
 from pipelines.data.readings import can_be_kept, meaning_of, read_drops, reading_options
 from pipelines.data.receipts import receipt_issues, scenes_in_future
 from pipelines.data.recoding import recoded, recoded_scenes
+from pipelines.data.scene_observations import with_observations
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.suite import Suite
@@ -111,7 +112,9 @@ def validate_all(
         if scanned
         else pd.DataFrame(columns=list(SCENE_COLUMNS))
     )
-    broken = [_drop_issue(err) for err in errors]
+    told = {drop.name: (drop.path, drop.info) for drop in drops}
+    scenes, untold = with_observations(scenes, told)
+    broken = [*(_drop_issue(err) for err in errors), *untold]
     broken += receipt_issues(raws, accepted, today, context)
     broken += scenes_in_future([drop for drop in drops if drop.info.scenes_alone], today)
     if not tabled and not errors:

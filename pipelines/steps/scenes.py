@@ -97,6 +97,7 @@ def _brought(
     info = _info(run, settings)
     drop = next((one for one in before if one.info.source_note == info.source_note), None)
     if any(images.glob("*/*")):
+        records.write_csv()  # the fetching process may have died before it did
         made = make_scenes_drop(images, run.paths.drops, info, before, file_cache(run.paths))
         if made is not None:
             share_drop(run.paths, drop := read_drop(made))

@@ -81,6 +81,8 @@ def test_what_is_new_becomes_a_drop_and_the_record_says_what_came(
     drop = drop_of(home, output)
     assert (drop.name, scenes_of(drop)) == ("2024-11-12.scenes", [f"{UNIT}/image_2024-11-03.tiff"])
     assert drop.info.scene_available(date(2024, 11, 3)) == date(2024, 11, 9)
+    (line,) = (drop.path / "scene_observations.csv").read_text().splitlines()[1:]
+    assert line == f"{UNIT}/image_2024-11-03.tiff,1.0,0.0,2024-11-06"
     assert steps.ingest("first").dates == {"2024-11-12.scenes"}
     line = scenes_fetched(open_run("first"))
     assert line == said(output)

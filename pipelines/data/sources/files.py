@@ -15,7 +15,7 @@ from pipelines.data.adapters.content import AGAIN
 from pipelines.data.adapters.months_of_series import KINDS
 from pipelines.data.adapters.note_tables import stored_copy
 from pipelines.data.drop_info import INFO, DropInfo
-from pipelines.data.drops import IMAGES, Drop
+from pipelines.data.drops import IMAGES, OBSERVATIONS, Drop
 from pipelines.data.raw import (
     CELL_COLUMNS,
     KEY_COLUMNS,
@@ -136,7 +136,7 @@ def _one_name_each(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unknown_files(drop: Drop, inputs: Sequence[InputConfig]) -> list[Issue]:
-    known = {INFO, IMAGES, *(config.file for config in inputs)}
+    known = {INFO, IMAGES, OBSERVATIONS, *(config.file for config in inputs)}
     return [
         issue(
             Level.WARNING,
