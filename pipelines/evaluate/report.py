@@ -138,6 +138,7 @@ def _page(context: ReportContext) -> str:
             verdict=report_views.verdict(context.decision),
             cards=report_views.cards(context.decision, metrics, context.forecast),
             comparisons=report_views.comparisons(context.decision),
+            power=report_views.power(context.decision),
             sanity=report_views.sanity(context.decision),
             issues=report_views.issues(context.issues),
             horizons=report_views.horizons(metrics, context.decision),

@@ -126,4 +126,5 @@ class GateOutput(StepOutput):
     provisional: bool = False
     new_weeks: Free = Field(default_factory=dict)
     waits_for_person: bool = False
+    power: Free = Field(default_factory=dict)
     withheld: dict[str, str] = Field(default_factory=dict)
