@@ -169,7 +169,7 @@ class Profile(Frozen):
         }
         if forecaster_kind(head).reads_vectors:
             data |= {"text_window", "scenes"}
-            recipe["train"] = self.train.model_dump(mode="json", exclude={"candidates", "base"})
+            recipe["train"] = self.train.for_recipe()
             if self.train.bases:
                 recipe["bases"] = [
                     {"kind": one.kind, "settings": one.spoken()} for one in self.train.bases

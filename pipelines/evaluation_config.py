@@ -31,6 +31,13 @@ class EvaluateConfig(Frozen):
     municipalities: tuple[str, ...] | None = Field(
         None, description="units that are judged; none = all of the pool"
     )
+    modalities: bool = Field(
+        False,
+        description=(
+            "whether a run trains its fused heads twice more in each test year, on images alone "
+            "and on texts alone, for the report"
+        ),
+    )
     delay_table: bool = Field(
         False,
         description=(

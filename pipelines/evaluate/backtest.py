@@ -21,7 +21,7 @@ from pipelines.data.splits import fold_cut, test_year_targets
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES, POOLED, class_at_origin
 from pipelines.evaluate.metrics import HALF
-from pipelines.fusion.examples import Examples
+from pipelines.fusion.examples import Examples, without_vectors
 from pipelines.run.progress import Progress
 from pipelines.storage.parquet import write_frame
 
@@ -38,6 +38,7 @@ PREDICTION_COLUMNS = (
     "decision_threshold",  # alarm at or above; 0.5 for baselines
     "lambda_shift",  # chosen inside the fold; NaN for baselines
     "base",  # what a fused head adds to, chosen inside the fold; "" for others
+    "base_probability",  # what that answers, alone; NaN for others
     "has_modality",  # the row has a scene or a prompt
     "origin_outbreak",  # class of the last week known at origin: 1.0, 0.0, NaN unknown
     "is_onset",  # outbreak at target, none at origin
@@ -100,7 +101,8 @@ def _with_base(table: pd.DataFrame) -> pd.DataFrame:
     """The table; one of a version that knew no other base than the linear model says so."""
     if "base" in table.columns or "head" not in table.columns:
         return table
-    return table.assign(base=table["head"].map(lambda head: LINEAR if head in FUSED_HEADS else ""))
+    base = table["head"].map(lambda head: LINEAR if head in FUSED_HEADS else "")
+    return table.assign(base=base, base_probability=np.nan)
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def _head_frames(
         for horizon, fold in folds.items():
             model = recipe.models[horizon]
             probability = predict_proba(model, fold.test)
+            bare = predict_proba(model, without_vectors(fold.test)) if recipe.base else np.nan
             frames.append(
                 _frame(
                     head,
@@ -161,6 +164,7 @@ def _head_frames(
                     model.decision_threshold,
                     recipe.lambda_shift,
                     recipe.base.kind if recipe.base else "",
+                    bare,
                 )
             )
     return frames
@@ -191,6 +195,7 @@ def _frame(
     decision_threshold: float,
     lambda_shift: float,
     base: str = "",
+    base_probability: Float64s | float = np.nan,
 ) -> pd.DataFrame:
     rows = fold.test
     origin_outbreak = class_at_origin(rows)
@@ -207,6 +212,7 @@ def _frame(
         "decision_threshold": decision_threshold,
         "lambda_shift": lambda_shift,
         "base": base,
+        "base_probability": base_probability,
         "has_modality": rows.image.mask | rows.text.mask,
         "origin_outbreak": origin_outbreak,
         "is_onset": (rows.label == 1) & (origin_outbreak == 0),

@@ -73,16 +73,35 @@ def mean_interval(
     rows: pd.DataFrame, values: Float64s, gate: GateConfig, calendar: Calendar
 ) -> tuple[float, float] | None:
     """Interval of the mean of (N,) values of rows, whole blocks of weeks resampled; None of one."""
+    blocks, means = _block_means(rows, values, gate, calendar)
+    if blocks < 2:
+        return None
+    tail = expanded_tail(blocks, gate.confidence)
+    lower, upper = np.quantile(means, [tail, 1 - tail])
+    return float(lower), float(upper)
+
+
+def block_standard_error(
+    rows: pd.DataFrame, values: Float64s, gate: GateConfig, calendar: Calendar
+) -> float | None:
+    """Standard error of the mean of (N,) values of rows, whole blocks resampled; None of one block.
+
+    A resample of B blocks varies by (B - 1) / B of what blocks do.
+    """
+    blocks, means = _block_means(rows, values, gate, calendar)
+    return None if blocks < 2 else float(means.std() * np.sqrt(blocks / (blocks - 1)))
+
+
+def _block_means(
+    rows: pd.DataFrame, values: Float64s, gate: GateConfig, calendar: Calendar
+) -> tuple[int, Float64s]:
+    """How many blocks the rows lie in, and (R,) means over resamples of them."""
     _, block = np.unique(
         calendar_blocks(rows["target_week_no"], gate.block_weeks, calendar), return_inverse=True
     )
     total: Float64s = np.bincount(block, values).astype(np.float64)
     count = np.bincount(block).astype(np.float64)
-    if len(total) < 2:
-        return None
-    tail = expanded_tail(len(total), gate.confidence)
-    lower, upper = np.quantile(_resampled_means(total, count, gate), [tail, 1 - tail])
-    return float(lower), float(upper)
+    return len(total), _resampled_means(total, count, gate)
 
 
 def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

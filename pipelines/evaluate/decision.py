@@ -124,6 +124,8 @@ class Decision:
         new_weeks: `recent` and `refit`, results of the newest weeks; empty if not checked.
         withheld: horizon -> why the judged bundle leaves it out: its recipe is not sane there. The
             others go on.
+        power: horizon -> how large an effect of the best fused head these rows could have shown,
+            see power.py; empty where none was trained.
         waits_for_person: it is registered and does not serve: `denguard promote` with its bundle's
             name lets it through.
     """
@@ -146,6 +148,7 @@ class Decision:
     provisional: bool = False
     new_weeks: Mapping[str, Any] = field(default_factory=dict)
     waits_for_person: bool = False
+    power: Mapping[str, Any] = field(default_factory=dict)
     withheld: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pipelines.evaluate.decision import (
     difference_in_words,
 )
 from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.power import power_statements
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
 
@@ -46,6 +47,7 @@ class GateEvidence:
             simplest one.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
         immature_weeks: newest weeks that this run takes as unknown, or nowcasts.
+        power: horizon -> what the rows could have shown, see power.py.
         newest: results of the newest weeks; waits_for_person: only they prevent the promotion.
     """
 
@@ -77,6 +79,8 @@ class GateEvidence:
         self.origins: int | None = None
         self.newest: dict[str, Any] = {}
         self.waits_for_person = False
+        self.power: dict[str, dict[str, object]] = {}
+        self._profile = profile
         self._found: dict[tuple[str, int], pd.DataFrame] = {}
 
     @property
@@ -98,6 +102,10 @@ class GateEvidence:
         """Count the blocks of weeks and the origins of the rows that are judged."""
         self.blocks = count_blocks(rows, self.gate.block_weeks, self.calendar)
         self.origins = int(rows["test_year"].nunique())
+
+    def measure_power(self) -> None:
+        """Note how large an effect of a fused head the judged rows could have shown."""
+        self.power = power_statements(self.predictions, self._profile)
 
     def refuse(self, reason: str) -> bool:
         """Note what decides against going live; always False."""

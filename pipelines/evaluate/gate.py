@@ -108,6 +108,7 @@ def decide(
 def _compare_candidates(evidence: GateEvidence) -> None:
     """Compare every other candidate with the simplest one; nothing on a short history."""
     evidence.require_whole()
+    evidence.measure_power()
     simplest = evidence.benchmark_rows(evidence.reference)
     evidence.count(simplest)
     names = [name for name in evidence.candidates if name != evidence.reference]
@@ -204,6 +205,7 @@ def _record(evidence: GateEvidence, verdict: Verdict, chosen: Candidate | None) 
         provisional=provisional and verdict != "none",
         new_weeks=evidence.newest,
         waits_for_person=verdict == "keep" and evidence.waits_for_person,
+        power=evidence.power,
         withheld=reasons_of(evidence, chosen),
     )
 

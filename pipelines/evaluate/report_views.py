@@ -124,6 +124,20 @@ def comparisons(decision: Record) -> Rows:
     ]
 
 
+def power(decision: Record) -> Rows:
+    """How large an effect of the best fused head each horizon's rows could have shown."""
+    found = decision.get("power") or {}
+    return [
+        {
+            "horizon": int(horizon),
+            "head": words(found[horizon]["head"]),
+            "sentence": found[horizon]["sentence"],
+            "primary": int(horizon) == decision["primary_horizon_weeks"],
+        }
+        for horizon in sorted(found, key=int)
+    ]
+
+
 def sanity(decision: Record) -> Rows:
     """Sanity of the recipes that were considered, by horizon."""
     return [

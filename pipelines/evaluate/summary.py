@@ -14,6 +14,7 @@ from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES
 from pipelines.evaluate.metrics import brier, calibration_table, macro_f1, scores, skill
+from pipelines.evaluate.power import power_statements
 from pipelines.run.progress import Progress
 
 REFERENCES = ("linear", "prevalence", "persistence_calibrated", "climatology")
@@ -43,6 +44,7 @@ def summarise(predictions: pd.DataFrame, profile: Profile) -> dict[str, Any]:
         "municipalities": sorted(judged["unit_id"].unique()),
         "horizons": horizons,
         "pool": _pool(predictions),
+        "power": power_statements(predictions, profile),
     }
 
 
@@ -146,7 +148,7 @@ def _each_municipality(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _pool(predictions: pd.DataFrame) -> dict[str, Any]:
-    """Brier score over the whole training pool; fused heads are the linear head off the
+    """Brier score over the whole training pool; fused heads are their base off the
     benchmark."""
     return {
         str(horizon): {

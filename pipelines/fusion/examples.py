@@ -48,6 +48,10 @@ class ModalityVectors:
     def width(self) -> int:
         return int(self.table.shape[1])
 
+    def hidden(self) -> ModalityVectors:
+        """The same vectors, and no row that has one."""
+        return replace(self, row=np.full_like(self.row, -1))
+
     def dense(self) -> Float32s:
         """(N, D) vectors, exactly zero where missing."""
         out = np.zeros((len(self.row), self.width), dtype=np.float32)
@@ -108,3 +112,8 @@ class Examples:
             image=replace(self.image, row=self.image.row[chosen]),
             text=replace(self.text, row=self.text.row[chosen]),
         )
+
+
+def without_vectors(rows: Examples) -> Examples:
+    """The same rows without image and text."""
+    return replace(rows, image=rows.image.hidden(), text=rows.text.hidden())

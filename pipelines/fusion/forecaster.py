@@ -99,6 +99,7 @@ class Tuning:
     Attributes:
         config: what `fit` gets at every horizon.
         lambda_curve: rows for the report, see training/tune.py; empty where nothing is swept.
+        settings: what was tried for each setting that the profile tunes, see training/settings.py.
     """
 
     config: Any
@@ -106,6 +107,7 @@ class Tuning:
     lambda_reason: str = ""
     epochs: int = 0
     lambda_curve: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, object]] = field(default_factory=list)
 
 
 class Forecaster(Protocol):

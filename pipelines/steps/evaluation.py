@@ -21,6 +21,7 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
     """Score heads and baselines on equal rows over all test years."""
     from pipelines.evaluate.backtest import read_predictions
     from pipelines.evaluate.summary import summarise
+    from pipelines.steps.modalities import of_modalities
 
     run = open_run(run_id)
     years = [run.output(out.BacktestOutput, year) for year in backtest_years(run_id)]
@@ -34,7 +35,8 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
                 "has judged"
             ),
         )
-    metrics = summarise(read_predictions([run.path(y.candidates) for y in years]), run.profile)
+    predictions = read_predictions([run.path(y.candidates) for y in years])
+    metrics = {**summarise(predictions, run.profile), **of_modalities(run, predictions)}
     return run.finish(
         out.EvaluateOutput(
             metrics=run.name(write_json(run.folder / "metrics.json", metrics)),

@@ -116,11 +116,13 @@ def _describe(
     )
 
 
-def _scores(fitted: FittedRecipe) -> dict[str, Any]:
-    """What people may read of the inner seasons; the base only where there was a choice."""
-    found: dict[str, Any] = {"validation": {str(h): s for h, s in fitted.validation.items()}}
+def _scores(fitted: FittedRecipe) -> dict[str, object]:
+    """What people may read of the inner seasons; what was chosen only where there was a choice."""
+    found: dict[str, object] = {"validation": {str(h): s for h, s in fitted.validation.items()}}
     if fitted.base is not None and fitted.base.brier:
         found["base"] = fitted.base.to_json()
+    if fitted.settings:
+        found["settings"] = fitted.settings
     return found
 
 
@@ -153,6 +155,7 @@ def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]
         "lambda_curve": fitted.lambda_curve,
         "epochs": fitted.epochs,
         "base": {} if fitted.base is None else fitted.base.to_json(),
+        "settings": fitted.settings,
         "validation": {str(h): scores for h, scores in fitted.validation.items()},
     }
 

@@ -17,8 +17,9 @@ from pipelines.fusion.heads import FusedKind
 from pipelines.fusion.model import FusedModel
 from pipelines.train_config import TrainConfig
 from pipelines.training.base import base_of
+from pipelines.training.head_folds import fold_rows, head_folds
 from pipelines.training.train import State, fused_rows, train_fixed, train_gap
-from pipelines.training.tune import Tuned, fold_rows, head_folds, tune
+from pipelines.training.tune import Tuned, tune
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ def tune_head(head: FusedKind, train: Examples, folds: Folds, config: TrainConfi
     tuned = tune(head, train, head_folds(folds), config)
     chosen = tuned.lambda_shift if tuned.epochs else 0.0
     return Tuning(
-        HeadConfig(config, chosen, tuned.epochs),
+        HeadConfig(tuned.config, chosen, tuned.epochs),
         chosen,
         _reason(head, tuned, base_of(folds).kind),
         tuned.epochs,
         tuned.lambda_curve(),
+        [choice.to_json() for choice in tuned.choices],
     )
 
 

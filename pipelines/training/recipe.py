@@ -6,7 +6,7 @@ Nothing here reads a target after a cut, and a forecaster is given no row after 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -36,6 +36,7 @@ class FittedRecipe:
             modality_linear_brier}, pooled inner out-of-fold rows, calibrated; null where there are
             no such rows. A head on another base has base_brier and modality_base_brier too.
         base: what a residual starts from; None of a forecaster that reads no vectors.
+        settings: what was tried for each setting that the profile tunes, see training/settings.py.
     """
 
     head: HeadKind
@@ -46,6 +47,7 @@ class FittedRecipe:
     lambda_curve: list[dict[str, Any]]
     validation: dict[int, dict[str, float | None]]
     base: BaseChoice | None = None
+    settings: list[dict[str, object]] = field(default_factory=list)
 
 
 def train_recipe(
@@ -108,7 +110,7 @@ class _Recipes:
             return out_of_fold(kind, starts[horizon], tuning.config)
 
         made_head = _fitted(head, tuning, starts, fit_head, logit_of_head)
-        return replace(made_head, base=self._base)
+        return replace(made_head, base=self._base, settings=tuning.settings)
 
     @cached_property
     def _base(self) -> BaseChoice:

@@ -1,56 +1,31 @@
 """Choosing lambda and the number of epochs on validation seasons, never on a test year.
 
+What else a profile lets be tuned is chosen before, see settings.py.
+
 Within one sweep every lambda, 0 included, uses the stretched width, so that lambdas differ in
 nothing but the shift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from pipelines.arrays import Bools, Float64s
-from pipelines.data.splits import Season
-from pipelines.fusion.alignment import Shift
+from pipelines.arrays import Float64s
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.forecaster import Folds
 from pipelines.fusion.heads import FusedKind
-from pipelines.run.progress import Progress
 from pipelines.train_config import TrainConfig
-from pipelines.training.base import base_of
+from pipelines.training.head_folds import HeadFold, among
 from pipelines.training.one_error import plainest, within_one_error
-from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
+from pipelines.training.season_curves import SeasonCurves, best_epochs, best_scores
+from pipelines.training.settings import SettingChoice, choose_settings
+from pipelines.training.train import FusedRows, fused_rows
 from pipelines.weeks import Calendar
 
-
-@dataclass(frozen=True)
-class HeadFold:
-    """An inner season as a residual is trained before it.
-
-    Attributes:
-        train, validation: (N,) masks of rows with known labels.
-        logit: (N,) calibrated log odds that the residual is added to, on the rows of both.
-    """
-
-    season: Season
-    train: Bools
-    validation: Bools
-    logit: Float64s
-
-
-def head_folds(folds: Folds) -> tuple[HeadFold, ...]:
-    """The inner seasons over what a residual starts from."""
-    base = base_of(folds)
-    return tuple(
-        HeadFold(
-            fold.season, fold.train, fold.validation, base.calibration.logit(base.logit_before(at))
-        )
-        for at, fold in enumerate(folds.seasons)
-    )
+_NO_SEASON = "lambda stays 0: no inner season has rows with an image or a text before and inside it"
 
 
 @dataclass(frozen=True)
@@ -74,7 +49,9 @@ class Tuned:
     Attributes:
         epochs: at the chosen lambda; shared by all horizons.
         epochs_of: lambda -> its own best number of epochs.
+        config: the profile's, with the settings that were chosen before lambda.
         refused: the rows cannot carry a choice of lambda; the reason says what is missing.
+        choices: of those settings, in their order.
     """
 
     lambda_shift: float
@@ -82,7 +59,9 @@ class Tuned:
     epochs: int
     sweep: tuple[SweepPoint, ...]
     epochs_of: dict[float, int]
+    config: TrainConfig
     refused: bool = False
+    choices: tuple[SettingChoice, ...] = ()
 
     def lambda_curve(self) -> list[dict[str, Any]]:
         """JSON-able rows for the report.
@@ -111,38 +90,35 @@ class Tuned:
 def tune(
     kind: FusedKind, examples: Examples, seasons: Sequence[HeadFold], config: TrainConfig
 ) -> Tuned:
-    """Choose lambda and epochs on the inner seasons of the primary horizon."""
+    """Choose settings, lambda and epochs on the inner seasons of the primary horizon."""
     rows = fused_rows(examples)
-    folds = [f for f in seasons if _usable(rows, f)]
+    folds = [fold for fold in seasons if fold.usable(rows)]
     if not folds:
-        return Tuned(
-            0.0,
-            "lambda stays 0: no inner season has rows with an image or a text before and inside it",
-            0,
-            (),
-            {},
-        )
+        return Tuned(0.0, _NO_SEASON, 0, (), {}, config)
+    curves = SeasonCurves(kind, rows, folds)
+    config, choices = choose_settings(curves, config)
     refusal = pairs_refusal(examples, rows, folds, config)
     grid = (0.0,) if refusal else config.lambda_grid
-    progress = Progress(f"{kind} sweep, trainings", len(grid) * len(folds))
-    sweep = []
-    for lambda_shift in grid:
-        for fold in folds:
-            sweep.append(_point(kind, rows, fold, lambda_shift, config, examples.calendar))
-            progress.advance()
-    epochs = {value: best_epochs(_curves(sweep, value)) for value in grid}
-    chosen, reason = one_standard_error(
-        {value: _curves(sweep, value)[:, epochs[value]] for value in grid}
-    )
-    return Tuned(
-        chosen, refusal or reason, epochs[chosen], tuple(sweep), epochs, refusal is not None
-    )
+    made = curves.make([(config, value) for value in grid], "sweep")
+    by_lambda = dict(zip(grid, made, strict=True))
+    chosen, reason = one_standard_error({v: best_scores(own) for v, own in by_lambda.items()})
+    epochs = {value: best_epochs(own) for value, own in by_lambda.items()}
+    sweep = tuple(_sweep(by_lambda, folds, rows, examples.calendar))
+    why, refused = refusal or reason, refusal is not None
+    return Tuned(chosen, why, epochs[chosen], sweep, epochs, config, refused, choices)
 
 
-def best_epochs(curves: Float64s) -> int:
-    """Epochs of the lowest mean over seasons of (seasons, 1 + epochs) curves; the fewest
-    of equals."""
-    return int(np.argmin(curves.mean(axis=0)))
+def _sweep(
+    by_lambda: Mapping[float, Float64s],
+    folds: Sequence[HeadFold],
+    rows: FusedRows,
+    calendar: Calendar,
+) -> Iterator[SweepPoint]:
+    for value, curves in by_lambda.items():
+        for fold, curve in zip(folds, curves.tolist(), strict=True):
+            season = calendar.week_label(fold.season.first_target_week_no)
+            paired = int((among(fold.validation, rows) & rows.paired.numpy()).sum())
+            yield SweepPoint(value, season, paired, tuple(curve))
 
 
 def one_standard_error(
@@ -179,7 +155,7 @@ def pairs_refusal(
     without those there is no gap to shift by.
     """
     paired = [
-        _in(f.validation, rows) & rows.paired.numpy() for f in folds if _pairs_before(rows, f)
+        among(f.validation, rows) & rows.paired.numpy() for f in folds if _pairs_before(rows, f)
     ]
     seasons = sum(bool(p.any()) for p in paired)
     if seasons < config.inner_origins:
@@ -204,44 +180,10 @@ def pairs_refusal(
     return None
 
 
-def fold_rows(rows: FusedRows, fold: HeadFold) -> tuple[FusedRows, FusedRows]:
-    """Training and validation rows of a fold, over that fold's own log odds of the base."""
-    own = rows.with_logit(fold.logit)
-    return own.take(_tensor(_in(fold.train, rows))), own.take(_tensor(_in(fold.validation, rows)))
-
-
-def _point(
-    kind: FusedKind,
-    rows: FusedRows,
-    fold: HeadFold,
-    lambda_shift: float,
-    config: TrainConfig,
-    calendar: Calendar,
-) -> SweepPoint:
-    train, validation = fold_rows(rows, fold)
-    shift = Shift(lambda_shift, train_gap(train))
-    trained = train_fixed(kind, train, shift, config, config.max_epochs, validation)
-    season = calendar.week_label(fold.season.first_target_week_no)
-    return SweepPoint(lambda_shift, season, int(validation.paired.sum()), trained.curve)
-
-
 def _curves(sweep: Sequence[SweepPoint], lambda_shift: float) -> Float64s:
     """(seasons, 1 + epochs)"""
     return np.array([point.curve for point in sweep if point.lambda_shift == lambda_shift])
 
 
-def _usable(rows: FusedRows, fold: HeadFold) -> bool:
-    return bool(_in(fold.train, rows).any() and _in(fold.validation, rows).any())
-
-
 def _pairs_before(rows: FusedRows, fold: HeadFold) -> bool:
-    return bool((_in(fold.train, rows) & rows.paired.numpy()).any())
-
-
-def _in(mask: Bools, rows: FusedRows) -> Bools:
-    """(M,) of an (N,) mask."""
-    return mask[rows.at]
-
-
-def _tensor(mask: Bools) -> torch.Tensor:
-    return torch.from_numpy(np.flatnonzero(mask))
+    return bool((among(fold.train, rows) & rows.paired.numpy()).any())

@@ -65,6 +65,7 @@ def planted() -> Predictions:
                     "decision_threshold": 0.5,
                     "lambda_shift": np.nan,
                     "base": "",
+                    "base_probability": np.nan,
                     "has_modality": True,
                     "origin_outbreak": (rng.random(len(truth)) < 0.5).astype(float),
                     "in_benchmark": np.isin(unit, TEN_MUNICIPALITIES),

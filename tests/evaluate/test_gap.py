@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import GapKind, Shift
-from pipelines.paper.gap import (
+from pipelines.fusion.space import (
     gap_norm,
-    gap_record,
-    linear_separability,
     pair_cosine,
     pca_points,
     unit_pairs,
     variance_after_pca,
 )
+from pipelines.paper.gap import gap_record, linear_separability
 
 Array = npt.NDArray[np.float64]
 

@@ -40,5 +40,6 @@ def with_trees(
         "train.base": base,
         "train.max_epochs": 4,
         "train.lambda_grid": (0.0,),
+        "train.tuned": {},
     }
     return load_profile("sample", **changes)

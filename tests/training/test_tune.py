@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pipelines.fusion.examples import ModalityVectors
+from pipelines.training.head_folds import head_folds
 from pipelines.training.inner import linear_stage
-from pipelines.training.tune import best_epochs, head_folds, one_standard_error, tune
+from pipelines.training.season_curves import best_epochs
+from pipelines.training.tune import one_standard_error, tune
 from pipelines.weeks import CDC
 
 CUT = CDC.week_no("2018-w01")

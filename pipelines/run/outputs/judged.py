@@ -22,6 +22,7 @@ class TrainedCandidate(Record):
     lambda_curve: list[Free]
     epochs: int
     base: Free = Field(default_factory=dict)  # what a fused head starts from, and why
+    settings: list[Free] = Field(default_factory=list)  # what was tuned before lambda
     validation: Free
 
 
@@ -125,4 +126,5 @@ class GateOutput(StepOutput):
     provisional: bool = False
     new_weeks: Free = Field(default_factory=dict)
     waits_for_person: bool = False
+    power: Free = Field(default_factory=dict)
     withheld: dict[str, str] = Field(default_factory=dict)
