@@ -24,6 +24,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "champion_told_by": "registry",
     "model_version": "",
     "horizons_withheld": (),
+    "synthetic_scenes": False,
 }
 
 
@@ -41,8 +42,8 @@ def bulletin(
     """The page as HTML.
 
     Args:
-        about: data_state and data_until at least; horizons_withheld; of a fallback also why,
-            red_run, ...
+        about: data_state and data_until at least; horizons_withheld; synthetic_scenes, which its
+            first line then says; of a fallback also why, red_run, ...
         table: FORECAST_COLUMNS, None where nothing is forecast.
         version: name of the published forecast, "" if there is none.
         shapes: of the units, for a map.
@@ -66,13 +67,19 @@ def bulletin(
             title=title,
             version=version,
             forecast=report_forecast.forecast(table, metrics, shapes, words),
-            synthetic=table is not None and bool(table["scene_synthetic"].any()),
+            synthetic=_synthetic(facts, table),
             not_forecast=not_forecast,
             rises=list(rises),
             not_ahead=", ".join(words("in-weeks", n=h) for h in facts["horizons_withheld"]),
             nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
         )
     )
+
+
+def _synthetic(about: Mapping[str, Any], table: pd.DataFrame | None) -> bool:
+    """Whether any scene of the run, or of the forecast's rows, was drawn."""
+    rows = table is not None and bool(table["scene_synthetic"].any())
+    return rows or bool(about["synthetic_scenes"])
 
 
 def _nowcast(week: str, reported: float, expected: float, words: Words) -> str:

@@ -9,6 +9,14 @@ from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.evaluate.decision import Comparison, difference_in_words, words
 
 _MOST_REASONS = 2
+_SYNTHETIC = (
+    "The scenes of this run are synthetic: a computer drew them, and they cannot hold news."
+)
+
+
+def of_synthetic_scenes(line: str) -> str:
+    """The line of a run whose scenes no satellite took."""
+    return f"{_SYNTHETIC} {line}"
 
 
 def subject(name: str) -> str:

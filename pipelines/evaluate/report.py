@@ -113,6 +113,7 @@ def _bulletin(context: ReportContext) -> str:
         "data_state": CURRENT,
         "data_until": context.as_of_week,
         "horizons_withheld": context.horizons_withheld,
+        "synthetic_scenes": context.synthetic_scenes,
     }
     if table is not None and "model_version" in table.columns:
         about["model_version"] = str(table["model_version"].iloc[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 
 from pipelines.errors import GateError
@@ -49,6 +50,7 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
 @step
 def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
+    from pipelines.evaluate.first_line import of_synthetic_scenes
     from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
     from pipelines.registry.champion import describe_champion_with_retries
     from pipelines.steps.decided import require_same, serving_promotion
@@ -81,10 +83,12 @@ def gate(run_id: str) -> out.GateOutput:
         partial(leaving_out, run),
         champions_features(run, now.champion) is not None,
     )
+    snapshot = run.output(out.SnapshotOutput)
+    if snapshot.synthetic_scenes:
+        decision = replace(decision, first_line=of_synthetic_scenes(decision.first_line))
     output = out.GateOutput.model_validate(decision.to_json())
     require_same(run, output)
-    week = run.output(out.SnapshotOutput).as_of_week
-    kept = {"run_id": run_id, "as_of_week": week, **output.to_json()}
+    kept = {"run_id": run_id, "as_of_week": snapshot.as_of_week, **output.to_json()}
     run.name(write_json(run.paths.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)
     return run.finish(output)

@@ -37,6 +37,7 @@ from pipelines.run.outputs import (
 from pipelines.storage import read_json, write_json
 
 RUN = "weekly-1"
+DRAWN = "The scenes of this run are synthetic: a computer drew them, and they cannot hold news."
 
 
 @pytest.fixture
@@ -82,6 +83,23 @@ def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(
     assert (record["run_id"], record["as_of_week"]) == (RUN, "2018-w50")
     assert (record["blocks"], record["origins"], record["rules"]["margin_brier"]) == (20, 5, 0.005)
     assert record["champion"]["version"] == "1"
+
+
+def test_the_record_of_a_run_on_synthetic_scenes_begins_with_what_they_cannot_do(
+    run: Run, three: DeploymentPaths
+) -> None:
+    leave(run, SnapshotOutput, as_of_week="2018-w50", synthetic_scenes=True)
+    steps.gate(RUN)
+    line = _record(three)["first_line"]
+    assert line.startswith(f"{DRAWN} The linear head serves")
+
+
+def test_the_record_of_a_run_on_scenes_of_a_satellite_says_nothing_of_the_kind(
+    run: Run, three: DeploymentPaths
+) -> None:
+    leave(run, SnapshotOutput, as_of_week="2018-w50", synthetic_scenes=False)
+    steps.gate(RUN)
+    assert "synthetic" not in _record(three)["first_line"]
 
 
 def _champion_damaged(run: Run, _: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 from support.shapes import grid, written
 
 from pipelines.config import Profile, load_profile
@@ -22,6 +23,7 @@ from pipelines.evaluate.report import ReportContext, build_report
 from pipelines.evaluate.summary import summarise
 from pipelines.place_config import BoundariesConfig
 from pipelines.weeks import CDC
+from pipelines.words import languages, words_of
 
 HEADS = {"linear": 0.0, "late_joint": 0.01, "prevalence": 0.05, "persistence_calibrated": 0.03}
 HOSTILE = "<script>alert(1)</script>"
@@ -236,9 +238,25 @@ def test_a_place_with_shapes_gets_a_map(context: ReportContext, tmp_path: Path) 
 
 
 def test_synthetic_scenes_are_marked_in_bold(context: ReportContext, tmp_path: Path) -> None:
-    assert "<strong>The scenes of this run are synthetic" in _html(context, tmp_path)
+    html = _html(context, tmp_path)
+    assert "<strong>The scenes of this run are synthetic" in html and "cannot hold news" in html
     real = replace(context, synthetic_scenes=False)
     assert "scenes of this run are synthetic" not in _html(real, tmp_path)
+
+
+@pytest.mark.parametrize("language", list(languages()))
+def test_the_bulletin_of_a_run_on_synthetic_scenes_begins_with_what_they_cannot_do(
+    context: ReportContext, tmp_path: Path, language: str
+) -> None:
+    said = str(escape(words_of(language)("synthetic")))
+    unseen = context.forecast.assign(scene_synthetic=False)  # no row of it used a scene
+    for drawn, forecast in ((True, unseen), (True, None), (False, unseen)):
+        made = replace(context, language=language, forecast=forecast, synthetic_scenes=drawn)
+        build_report(made, tmp_path)
+        html = (tmp_path / "bulletin.html").read_text(encoding="utf-8")
+        first = html.partition("<body>")[2].split("</p>")[0].strip()
+        assert (first == f'<p class="first">{said}') is drawn
+        assert (said in html) is drawn
 
 
 def test_the_report_says_what_its_thresholds_rest_on(page: _Page) -> None:
