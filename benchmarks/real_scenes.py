@@ -36,6 +36,7 @@ from pipelines.features.build import build_features
 from pipelines.features.read import load_examples
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.inference.predict import predict_proba
+from pipelines.training.inner import LinearFits
 from pipelines.training.recipe import FittedRecipe, train_recipes
 
 UNIT = "05001"
@@ -175,15 +176,19 @@ def brightness(scene: Path) -> float:
 
 
 # --- Forward in time
-def forecast(rows: ByHorizon, profile: Profile) -> dict[int, Forecast]:
-    """Horizon -> predictions of all test years, each by what was known before it."""
+def forecast(rows: ByHorizon, profile: Profile, fits: LinearFits) -> dict[int, Forecast]:
+    """Horizon -> predictions of all test years, each by what was known before it.
+
+    Args:
+        fits: linear models of the same rows with other vectors, which are the same models.
+    """
     frames: dict[int, list[tuple[pd.DataFrame, pd.DataFrame]]] = {h: [] for h in HORIZONS}
     recipes = []
     for year in YEARS:
         targets = test_year_targets(year, profile.calendar)
         delay = profile.data.outcome_delay_weeks
         cuts = {h: fold_cut(targets[0], h, delay) for h in HORIZONS}
-        fitted = train_recipes(rows, (LINEAR, HEAD), profile, cuts)
+        fitted = train_recipes(rows, (LINEAR, HEAD), profile, cuts, fits)
         recipes.append(fitted[HEAD])
         for h in HORIZONS:
             own = _judged(rows[h], targets)
@@ -226,13 +231,14 @@ def report(
 ) -> Iterator[str]:
     """Lines of the tables; the reason for lambda once for each input and rate."""
     reasons: dict[str, list[str]] = {}
+    fits = LinearFits(profile.train.linear_c)
     yield f"| {' | '.join(COLUMNS)} |"
     yield "|---" * len(COLUMNS) + "|"
     for name, rows in inputs.items():
         for rate in rates:
             loop = {"learning_rate": rate, "max_epochs": epochs, "lambda_grid": LAMBDAS}
             train = profile.train.model_copy(update=loop)
-            found = forecast(rows, profile.model_copy(update={"train": train}))
+            found = forecast(rows, profile.model_copy(update={"train": train}), fits)
             for h, one in found.items():
                 yield f"| {name} | {rate:g} | {h} | {_compared(one, profile)} |"
             for recipe in found[HORIZONS[0]].recipes:
