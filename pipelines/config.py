@@ -164,7 +164,11 @@ class Profile(Frozen):
         }
         if forecaster_kind(head).reads_vectors:
             data |= {"text_window", "scenes"}
-            recipe["train"] = self.train.model_dump(mode="json", exclude={"candidates"})
+            recipe["train"] = self.train.for_recipe()
+            if self.train.bases:
+                recipe["bases"] = [
+                    {"kind": one.kind, "settings": one.spoken()} for one in self.train.bases
+                ]
             recipe["language"] = self.place.language
             if self.place.prompt is not None:
                 recipe["prompt"] = {"sha256": self.place.prompt_sha256()}

@@ -61,6 +61,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "covariates": sorted(recipe.get("covariates", ())) or None,
         "language": language if fused else None,
         "prompt": recipe.get("prompt"),
+        "bases": recipe.get("bases"),
         "embed": recipe.get("embed"),
     }
     return {key: value for key, value in found.items() if value not in (None, {})}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipelines.candidate_config import CandidateConfig, by_name
+from pipelines.candidate_config import CandidateConfig, by_name, forecaster_kind
 from pipelines.contracts import LINEAR
 from pipelines.encoder_config import Frozen
 
@@ -24,6 +24,22 @@ class LoopConfig(Frozen):
     seed: int = 7
 
 
+class TunedConfig(Frozen):
+    """Settings that each training chooses on its inner seasons; empty = the profile's own value.
+
+    The profile's own value is always tried too, and taken where none is clearly better.
+    """
+
+    learning_rate: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    noise_sigma: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    alignment_weight: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (), description="of heads with two branches"
+    )
+    seeds: int = Field(
+        1, ge=1, le=20, description="trainings that a score is the mean of, for lambda too"
+    )
+
+
 class TrainConfig(LoopConfig):
     """Candidates and their training. Part of the recipe.
 
@@ -33,9 +49,15 @@ class TrainConfig(LoopConfig):
     candidates: tuple[CandidateConfig, ...] = Field(
         by_name((LINEAR, "early", "late_joint")), min_length=1
     )
+    base: Literal["best", "linear"] = Field(
+        "best",
+        description="what fused heads add to: the best candidate that reads no vectors, or the "
+        "linear model whatever else is listed",
+    )
     linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
     lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
     max_epochs: int = Field(30, ge=1, le=10_000)
+    tuned: TunedConfig = TunedConfig()
     inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")
     min_paired_rows: int = Field(200, ge=1, description="below it lambda stays 0")
     min_paired_units: int = Field(3, ge=1)
@@ -49,6 +71,25 @@ class TrainConfig(LoopConfig):
     def reference(self) -> str:
         """The simplest candidate, which the others have to beat: the linear one, else the first."""
         return LINEAR if LINEAR in self.names else self.names[0]
+
+    @property
+    def bases(self) -> tuple[CandidateConfig, ...]:
+        """What fused heads may start from beside the linear model, by name."""
+        if self.base == LINEAR:
+            return ()
+        read = {c.kind: forecaster_kind(c.kind).reads_vectors for c in self.candidates}
+        own = [c for c in self.candidates if c.kind != LINEAR and not read[c.kind]]
+        return tuple(sorted(own, key=lambda c: c.kind))
+
+    def for_recipe(self) -> dict[str, object]:
+        """What a fused head's model follows from, as its recipe names it."""
+        unsaid = {"tuned"} if self.tuned == TunedConfig() else set()
+        return self.model_dump(mode="json", exclude={"candidates", "base", *unsaid})
+
+    def values_of(self, setting: str) -> tuple[float, ...]:
+        """What is tried for a setting of TunedConfig, its plain value among them, ascending."""
+        listed: tuple[float, ...] = getattr(self.tuned, setting)
+        return tuple(sorted({*listed, float(getattr(self, setting))}))
 
     def candidate(self, name: str) -> CandidateConfig:
         """The candidate of a name; one that is not listed has its default settings."""

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipelines.arrays import Bools, Float64s
 from pipelines.config import Profile
-from pipelines.contracts import HeadKind
+from pipelines.contracts import FUSED_HEADS, LINEAR, HeadKind
 from pipelines.data.splits import fold_cut, test_year_targets
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES, POOLED, class_at_origin
@@ -37,6 +37,7 @@ PREDICTION_COLUMNS = (
     "probability",
     "decision_threshold",  # alarm at or above; 0.5 for baselines
     "lambda_shift",  # chosen inside the fold; NaN for baselines
+    "base",  # what a fused head adds to, chosen inside the fold; "" for others
     "has_modality",  # the row has a scene or a prompt
     "origin_outbreak",  # class of the last week known at origin: 1.0, 0.0, NaN unknown
     "is_onset",  # outbreak at target, none at origin
@@ -92,7 +93,14 @@ def read_predictions(paths: Sequence[Path]) -> pd.DataFrame:
             where=", ".join(missing),
             fix="run the backtest of that year again",
         )
-    return pd.concat([pd.read_parquet(p) for p in paths], ignore_index=True)
+    return pd.concat([_with_base(pd.read_parquet(p)) for p in paths], ignore_index=True)
+
+
+def _with_base(table: pd.DataFrame) -> pd.DataFrame:
+    """The table; one of a version that knew no other base than the linear model says so."""
+    if "base" in table.columns or "head" not in table.columns:
+        return table
+    return table.assign(base=table["head"].map(lambda head: LINEAR if head in FUSED_HEADS else ""))
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,7 @@ def _head_frames(
                     probability,
                     model.decision_threshold,
                     recipe.lambda_shift,
+                    recipe.base.kind if recipe.base else "",
                 )
             )
     return frames
@@ -181,6 +190,7 @@ def _frame(
     probability: Float64s,
     decision_threshold: float,
     lambda_shift: float,
+    base: str = "",
 ) -> pd.DataFrame:
     rows = fold.test
     origin_outbreak = class_at_origin(rows)
@@ -196,6 +206,7 @@ def _frame(
         "probability": np.asarray(probability, dtype=np.float64),
         "decision_threshold": decision_threshold,
         "lambda_shift": lambda_shift,
+        "base": base,
         "has_modality": rows.image.mask | rows.text.mask,
         "origin_outbreak": origin_outbreak,
         "is_onset": (rows.label == 1) & (origin_outbreak == 0),

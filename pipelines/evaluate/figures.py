@@ -104,12 +104,13 @@ def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
-    """Validation Brier of the trained head minus the linear head's, over lambda.
+    """Validation Brier of the trained head minus its base's, over lambda.
 
     One thin line a season, their mean thick, the choice marked. Below 0 the vectors help.
     """
     rows = pd.DataFrame(curve)
-    rows["difference"] = rows["trained_brier"] - rows["linear_brier"]
+    base = "base_brier" if "base_brier" in rows else "linear_brier"  # as it was recorded once
+    rows["difference"] = rows["trained_brier"] - rows[base]
     table = rows.pivot_table(index="lambda", columns="origin", values="difference")
 
     def draw(axes: Axes) -> None:
@@ -132,7 +133,7 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
         axes.axvline(chosen, color=CHOSEN, lw=1.4, ls="--", label="chosen")
         axes.set_xticks(list(table.index))
         axes.set_xlabel("lambda (share of the modality gap that is closed)")
-        axes.set_ylabel("Brier minus linear head's")
+        axes.set_ylabel("Brier minus base's")
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     return svg(draw, (6.8, 3.2))

@@ -86,11 +86,11 @@ def champion_profile(
     theirs = canonical(recipe)
     raw = profile.model_dump(mode="json")
     # what a recipe does not name is at its default, and not what this run's profile says
-    own_candidates = [{"kind": head, "settings": recipe.get("settings", {})}]
+    itself = {"kind": head, "settings": recipe.get("settings", {})}
     raw["data"]["inputs"] = [
         _declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs
     ]
-    raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
+    raw["train"] = {**recipe.get("train", {}), "candidates": [itself, *recipe.get("bases", ())]}
     raw["data"]["maturity"] = _part(theirs, MATURITY) or {}
     trained = Profile.model_validate(raw)
     embed = recipe["embed"] if its_vectors else {}

@@ -16,6 +16,9 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
             "head": words(head),
             "value": number(found["lambda_shift"], 2),
             "reason": found["lambda_reason"],
+            "base": (found.get("base") or {}).get("reason"),
+            "bases": _bases(found.get("base") or {}),
+            "settings": [_setting(one) for one in found.get("settings") or ()],
             "epochs": found.get("epochs"),
             "by_year": _by_year(head, metrics),
             "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"])
@@ -24,6 +27,35 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
         }
         for head, found in tuning.items()
     ]
+
+
+def _bases(base: Record) -> Rows:
+    """What the head could have started from: mean Brier over the inner seasons, the best first."""
+    means = {name: sum(own) / len(own) for name, own in base.get("brier", {}).items()}
+    return [
+        {"name": words(name), "brier": number(means[name], 4), "chosen": name == base["kind"]}
+        for name in sorted(means, key=lambda name: means[name])
+    ]
+
+
+def _setting(choice: Record) -> dict[str, object]:
+    """One setting that was tuned before lambda: every value with its Brier by season."""
+    rows = [
+        {
+            "value": f"{one['value']:g}",
+            "brier": number(sum(one["brier"]) / len(one["brier"]), 4),
+            "seasons": [number(brier, 4) for brier in one["brier"]],
+            "epochs": one["epochs"],
+            "chosen": one["value"] == choice["chosen"],
+        }
+        for one in choice["tried"]
+    ]
+    return {
+        "name": words(choice["setting"]),
+        "reason": choice["reason"],
+        "seeds": choice["seeds"],
+        "rows": rows,
+    }
 
 
 def swept(found: Record) -> bool:

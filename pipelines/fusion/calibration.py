@@ -30,7 +30,15 @@ class Platt:
 
     def probability(self, logit: Float64s) -> Float64s:
         """(N,) probabilities of (N,) logits."""
-        return np.asarray(expit(self.slope * logit + self.intercept), dtype=np.float64)
+        return np.asarray(expit(self.logit(logit)), dtype=np.float64)
+
+    def logit(self, logit: Float64s) -> Float64s:
+        """(N,) calibrated log odds of (N,) ones."""
+        return self.slope * logit + self.intercept
+
+    def inverse(self, calibrated: Float64s) -> Float64s:
+        """(N,) log odds that have the (N,) calibrated ones."""
+        return (calibrated - self.intercept) / self.slope
 
 
 IDENTITY = Platt()

@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from pipelines.arrays import Bools, Float64s
 from pipelines.candidate_config import forecaster_kind
 from pipelines.data.splits import Season
+from pipelines.fusion.calibration import Platt
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.linear import LinearModel
 from pipelines.plugins import load_target
@@ -48,19 +49,47 @@ class InnerFold:
         )
 
 
+class Base(Protocol):
+    """The tabular forecaster that a residual starts from, over the training rows of a horizon."""
+
+    @property
+    def kind(self) -> str:
+        """Its name."""
+
+    @property
+    def fitted(self) -> Forecaster:
+        """It, on all training rows."""
+
+    @property
+    def out_of_fold(self) -> Float64s:
+        """(N,) log odds of each inner season by a model that saw no row of it, NaN elsewhere."""
+
+    @property
+    def calibration(self) -> Platt:
+        """Of those; a residual is trained under it. Identity for the linear model."""
+
+    def logit(self) -> Float64s:
+        """(N,) log odds that a residual is trained on, before calibration."""
+
+    def logit_before(self, season: int) -> Float64s:
+        """(N,) the same for one inner season: of the rows before it, and `out_of_fold` inside."""
+
+
 @dataclass(frozen=True)
 class Folds:
     """What `fit` may use beside its training rows.
 
     Attributes:
-        linear: fitted on the training rows; a residual starts from it.
+        linear: fitted on the training rows.
         linear_logit: (N,) of the training rows by that model.
         seasons: inner seasons, oldest first; may be empty where history is short.
+        base: what a residual starts from; None = the linear model.
     """
 
     linear: LinearModel
     linear_logit: Float64s
     seasons: tuple[InnerFold, ...] = ()
+    base: Base | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +99,7 @@ class Tuning:
     Attributes:
         config: what `fit` gets at every horizon.
         lambda_curve: rows for the report, see training/tune.py; empty where nothing is swept.
+        settings: what was tried for each setting that the profile tunes, see training/settings.py.
     """
 
     config: Any
@@ -77,6 +107,7 @@ class Tuning:
     lambda_reason: str = ""
     epochs: int = 0
     lambda_curve: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, object]] = field(default_factory=list)
 
 
 class Forecaster(Protocol):
@@ -142,10 +173,18 @@ class Decides(Protocol):
 
 @runtime_checkable
 class ReadsVectors(Protocol):
-    """A residual on the linear logit; rows without an image and a text keep the linear logit."""
+    """A residual on tabular log odds; rows without an image and a text keep those."""
 
     lambda_shift: float
     vector_widths: tuple[int, int] | None  # of image and text; None = it adds nothing
+
+
+@runtime_checkable
+class Residual(Protocol):
+    """Adds to the log odds of a tabular forecaster, which answers where nothing is added."""
+
+    base: Forecaster
+    base_kind: str
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from scipy.special import logit
 from pipelines.arrays import Bools, Float64s
 from pipelines.fusion.calibration import DEFAULT_DECISION_THRESHOLD, IDENTITY, Platt
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.forecaster import Decides, Forecaster, ReadsVectors
+from pipelines.fusion.forecaster import Decides, Forecaster, ReadsVectors, Residual
 
 _CLOSEST = 1e-6  # a probability nearer to 0 or 1 has the log odds of this one
 
@@ -37,7 +37,7 @@ def has_vectors(rows: Examples) -> Bools:
 class Calibration:
     """Platt for every row, and another one for rows whose image or text was read.
 
-    A residual leaves rows without vectors at the linear logit, hence at the linear calibration.
+    A residual leaves rows without vectors at its base's log odds, hence at its base's calibration.
     """
 
     every: Platt = IDENTITY
@@ -79,11 +79,18 @@ class HorizonModel:
         return self.forecaster.vector_widths if isinstance(self.forecaster, ReadsVectors) else None
 
     def logit(self, rows: Examples) -> Float64s:
-        """(N,) log odds before calibration; a row without any modality has the linear logit."""
+        """(N,) log odds before calibration; a row without any modality has its base's."""
         return log_odds(self.forecaster, rows)
 
     def probability(self, rows: Examples) -> Float64s:
         """(N,) calibrated probability that the target week's cases exceed the threshold."""
         if self.calibration.changes_nothing and not isinstance(self.forecaster, Decides):
             return self.forecaster.predict_proba(rows)
-        return self.calibration.probability(self.logit(rows), has_vectors(rows))
+        found = self.calibration.probability(self.logit(rows), has_vectors(rows))
+        own = self.forecaster
+        if not isinstance(own, Residual) or isinstance(own.base, Decides):
+            return found
+        # A base of probabilities alone has log odds only by a detour that rounds.
+        alone = HorizonModel(self.horizon_weeks, own.base, Calibration(self.calibration.every))
+        added = has_vectors(rows) & (self.vector_widths is not None)
+        return np.where(added, found, alone.probability(rows))

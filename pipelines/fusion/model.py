@@ -1,4 +1,4 @@
-"""The fused residual of one horizon: what vectors add to the linear logit.
+"""The fused residual of one horizon: what vectors add to the log odds of its base.
 
 Training, evaluation and serving all use it.
 
@@ -54,7 +54,7 @@ def unit_vectors(vectors: ModalityVectors, width: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class FusedModel:
-    """A fused residual on the frozen linear logit.
+    """A fused residual on frozen tabular log odds.
 
     Attributes:
         width: W, of the stretched vectors the head reads.
@@ -82,7 +82,7 @@ class FusedModel:
         return head.eval()
 
     def residual(self, examples: Examples) -> Float64s:
-        """(N,) what the vectors add to the linear logit; exactly 0 for a row without any."""
+        """(N,) what the vectors add to the base's log odds; exactly 0 for a row without any."""
         out = np.zeros(len(examples), dtype=np.float64)
         has_any = examples.image.mask | examples.text.mask
         if not has_any.any():

@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Float64s
-from pipelines.contracts import CURRENT, FUSED_HEADS, LINEAR, DataState, SceneQuality
+from pipelines.contracts import CURRENT, DataState, SceneQuality
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
+from pipelines.fusion.forecaster import Residual
+from pipelines.fusion.horizon import HorizonModel
 from pipelines.inference.predict import predict_proba
 from pipelines.run.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
@@ -194,7 +196,7 @@ def _answers(rows: Examples, probability: Float64s, bundle: Bundle) -> pd.DataFr
             "decision_threshold": float(model.decision_threshold),
             "threshold_cases": rows.threshold_cases.astype(np.float64),
             "alert_rung": np.where(
-                image_used | text_used, "fused", _without_vectors(bundle.meta.head)
+                image_used | text_used, "fused", without_vectors(model, bundle.meta.head)
             ),
             "image_used": image_used,
             "text_used": text_used,
@@ -204,10 +206,10 @@ def _answers(rows: Examples, probability: Float64s, bundle: Bundle) -> pd.DataFr
     )
 
 
-def _without_vectors(head: str) -> str:
-    """What a row without scene and prompt was forecast by: fused heads leave it to the
-    linear one."""
-    return LINEAR if head in FUSED_HEADS else head
+def without_vectors(model: HorizonModel, head: str) -> str:
+    """What forecasts a row without scene and prompt: a fused head leaves it to its base."""
+    own = model.forecaster
+    return own.base_kind if isinstance(own, Residual) else head
 
 
 def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:

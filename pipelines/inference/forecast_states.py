@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.data.usable import UNCONFIRMED
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
+from pipelines.fusion.forecaster import Residual
 from pipelines.inference.predict import predict_proba
 
 _UNIT = ["municipality_code", "horizon_weeks"]
@@ -83,8 +83,8 @@ def _two_probabilities(
         out.loc[at, "probability"] = codes.map(probability)
         out.loc[at, "outbreak_expected"] = out.loc[at, "probability"] >= model.decision_threshold
         out.loc[at, "text_used"] = False
-        if bundle.meta.head in FUSED_HEADS:
-            out.loc[at & ~out["image_used"], "alert_rung"] = LINEAR
+        if isinstance(model.forecaster, Residual):
+            out.loc[at & ~out["image_used"], "alert_rung"] = model.forecaster.base_kind
     return out
 
 

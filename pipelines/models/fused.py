@@ -31,9 +31,11 @@ class FusedHeadForecaster:
 
     def fit(self, train: Examples, folds: Folds, config: Any) -> FusedForecaster:
         """Train the head on all rows for the number of epochs that was chosen."""
+        from pipelines.training.base import base_of
         from pipelines.training.fused import refit
 
-        return FusedForecaster(self.head, folds.linear, refit(self.head, train, folds, config))
+        base, fused = base_of(folds), refit(self.head, train, folds, config)
+        return FusedForecaster(self.head, base.fitted, fused, base.kind)
 
     def out_of_fold(self, train: Examples, folds: Folds, config: Any) -> Float64s:
         """(N,) log odds of each inner season by a head trained before it, NaN elsewhere."""

@@ -79,7 +79,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     """Sweep lambda over -1..1 on a run's features, on validation seasons; see training/tune.py.
 
     Returns:
-        head -> {lambda_shift, lambda_reason, epochs, lambda_curve}.
+        head -> {lambda_shift, lambda_reason, epochs, lambda_curve, base, settings}.
     """
     from pipelines.candidate_config import forecaster_kind
     from pipelines.config import Profile
@@ -109,6 +109,8 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
             "lambda_reason": fitted.lambda_reason,
             "epochs": fitted.epochs,
             "lambda_curve": fitted.lambda_curve,
+            "base": {} if fitted.base is None else fitted.base.to_json(),
+            "settings": fitted.settings,
         }
     run.keep("sweep.json", found)
     return found

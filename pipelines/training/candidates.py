@@ -112,8 +112,18 @@ def _describe(
         synthetic_scenes=features["synthetic_scenes"],
         covariate_names=rows.covariate_names,
         place=profile.place.portable(),
-        metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
+        metrics=_scores(fitted),
     )
+
+
+def _scores(fitted: FittedRecipe) -> dict[str, object]:
+    """What people may read of the inner seasons; what was chosen only where there was a choice."""
+    found: dict[str, object] = {"validation": {str(h): s for h, s in fitted.validation.items()}}
+    if fitted.base is not None and fitted.base.brier:
+        found["base"] = fitted.base.to_json()
+    if fitted.settings:
+        found["settings"] = fitted.settings
+    return found
 
 
 def _template(profile: Profile, template_id: str) -> Path:
@@ -144,6 +154,8 @@ def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]
         "lambda_reason": fitted.lambda_reason,
         "lambda_curve": fitted.lambda_curve,
         "epochs": fitted.epochs,
+        "base": {} if fitted.base is None else fitted.base.to_json(),
+        "settings": fitted.settings,
         "validation": {str(h): scores for h, scores in fitted.validation.items()},
     }
 

@@ -1,4 +1,4 @@
-"""Fitting a fused head beside a linear model: tune, refit, and log odds of the inner seasons.
+"""Fitting a fused head over its base: tune, refit, and log odds of the inner seasons.
 
 Shape letters: N training rows, M of them with an image or a text.
 """
@@ -16,9 +16,10 @@ from pipelines.fusion.forecaster import Folds, Tuning
 from pipelines.fusion.heads import FusedKind
 from pipelines.fusion.model import FusedModel
 from pipelines.train_config import TrainConfig
-from pipelines.training.inner import LinearStage
-from pipelines.training.train import fused_rows, train_fixed, train_gap
-from pipelines.training.tune import Tuned, fold_rows, tune
+from pipelines.training.base import base_of
+from pipelines.training.head_folds import fold_rows, head_folds
+from pipelines.training.train import State, fused_rows, train_fixed, train_gap
+from pipelines.training.tune import Tuned, tune
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,16 @@ class HeadConfig:
 
 
 def tune_head(head: FusedKind, train: Examples, folds: Folds, config: TrainConfig) -> Tuning:
-    """Lambda and epochs of a head. Epoch 0 is the linear model: lambda is 0 then."""
-    tuned = tune(head, _stage(train, folds), config)
+    """Lambda and epochs of a head. Epoch 0 is its base alone: lambda is 0 then."""
+    tuned = tune(head, train, head_folds(folds), config)
     chosen = tuned.lambda_shift if tuned.epochs else 0.0
     return Tuning(
-        HeadConfig(config, chosen, tuned.epochs),
+        HeadConfig(tuned.config, chosen, tuned.epochs),
         chosen,
-        _reason(head, tuned),
+        _reason(head, tuned, base_of(folds).kind),
         tuned.epochs,
         tuned.lambda_curve(),
+        [choice.to_json() for choice in tuned.choices],
     )
 
 
@@ -47,7 +49,8 @@ def refit(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) ->
     """The head trained on all rows with vectors; None for no epochs."""
     if not config.epochs:
         return None
-    rows = fused_rows(train).with_logit(folds.linear_logit)
+    base = base_of(folds)
+    rows = fused_rows(train).with_logit(base.calibration.logit(base.logit()))
     gap = train_gap(rows)
     shift = Shift(config.lambda_shift, gap)
     return FusedModel(
@@ -57,41 +60,46 @@ def refit(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) ->
         width=rows.image.shape[1],
         lambda_shift=config.lambda_shift,
         gap=gap.numpy(),
-        state=train_fixed(head, rows, shift, config.loop, config.epochs).state,
+        state=_before_calibration(
+            train_fixed(head, rows, shift, config.loop, config.epochs).state, base.calibration.slope
+        ),
     )
+
+
+def _before_calibration(state: State, slope: float) -> State:
+    """The head's last layer over the base's calibration slope: what it adds to calibrated log odds
+    is then added before they are calibrated."""
+    if slope == 1.0:
+        return state
+    last = {name: state[name] / np.float32(slope) for name in ("output.weight", "output.bias")}
+    return {**state, **last}
 
 
 def out_of_fold(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) -> Float64s:
     """(N,) log odds of each inner season by a head trained before it, NaN elsewhere.
 
-    Rows without vectors, and seasons that no row with vectors comes before, keep the linear ones.
+    Rows without vectors, and seasons that no row with vectors comes before, keep the base's.
     """
-    out = np.full(len(train), np.nan)
-    for fold in folds.seasons:
-        out[fold.validation] = fold.linear_logit[fold.validation]
+    base = base_of(folds)
+    out = base.out_of_fold.copy()
     if not config.epochs:
         return out
     rows = fused_rows(train)
-    for fold in folds.seasons:
+    for fold in head_folds(folds):
         before, season = fold_rows(rows, fold)
         if len(before) and len(season):
             shift = Shift(config.lambda_shift, train_gap(before))
             trained = train_fixed(head, before, shift, config.loop, config.epochs, season)
-            out[season.at] = trained.watched_logit[-1][:, 0]
+            out[season.at] = base.calibration.inverse(trained.watched_logit[-1][:, 0])
     return out
 
 
-def _stage(train: Examples, folds: Folds) -> LinearStage:
-    every = np.ones(len(train), dtype=bool)
-    return LinearStage(train, every, folds.linear, folds.linear_logit, folds.seasons)
-
-
-def _reason(head: FusedKind, tuned: Tuned) -> str:
+def _reason(head: FusedKind, tuned: Tuned, base: str) -> str:
     if tuned.epochs or not tuned.sweep:
         return tuned.lambda_reason
     own = (
-        f"no epoch of the {head} head is better than its linear start on validation, so the "
-        "linear logit serves"
+        f"no epoch of the {head} head is better than its {base} start on validation, so the "
+        f"{base} logit serves"
     )
     # A refusal to tune says more than that lambda would not have mattered.
     return f"{tuned.lambda_reason}; {own}" if tuned.refused else f"lambda is 0: {own}"

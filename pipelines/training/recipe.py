@@ -5,31 +5,23 @@ Nothing here reads a target after a cut, and a forecaster is given no row after 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
-
-from pipelines.arrays import Bools, Float64s, Int64s
+from pipelines.arrays import Float64s
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
-from pipelines.errors import TrainingError
-from pipelines.fusion.calibration import choose_platt, decision_threshold
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.forecaster import (
-    Folds,
-    Forecaster,
-    ForecasterClass,
-    OutOfFold,
-    Tunes,
-    Tuning,
-    forecaster_class,
-)
-from pipelines.fusion.horizon import Calibration, HorizonModel, has_vectors, log_odds
+from pipelines.fusion.forecaster import Forecaster, Tuning, forecaster_class
+from pipelines.fusion.horizon import HorizonModel
 from pipelines.run.progress import Progress
-from pipelines.training.inner import LinearFits, LinearStage, linear_stage
+from pipelines.training.base_choice import BaseChoice, TabularFits, choose_base
+from pipelines.training.inner import LinearFits, linear_stage
+from pipelines.training.start import Start, out_of_fold
+from pipelines.training.tuned import require_primary, tuned
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,9 @@ class FittedRecipe:
             tune.Tuned.lambda_curve.
         validation: horizon -> {brier, linear_brier, rows, modality_rows, modality_brier,
             modality_linear_brier}, pooled inner out-of-fold rows, calibrated; null where there are
-            no such rows.
+            no such rows. A head on another base has base_brier and modality_base_brier too.
+        base: what a residual starts from; None of a forecaster that reads no vectors.
+        settings: what was tried for each setting that the profile tunes, see training/settings.py.
     """
 
     head: HeadKind
@@ -52,6 +46,8 @@ class FittedRecipe:
     epochs: int
     lambda_curve: list[dict[str, Any]]
     validation: dict[int, dict[str, float | None]]
+    base: BaseChoice | None = None
+    settings: list[dict[str, object]] = field(default_factory=list)
 
 
 def train_recipe(
@@ -82,72 +78,64 @@ def train_recipes(
     cuts: Mapping[int, int],
     fits: LinearFits | None = None,
 ) -> dict[HeadKind, FittedRecipe]:
-    """The same for several, which share the linear stage; results equal one by one."""
+    """The same for several, which share the linear stage and every base; results equal one by
+    one."""
     stages = {h: linear_stage(examples[h], profile, cuts[h], fits) for h in sorted(examples)}
-    starts = {h: _Validation.of(stage) for h, stage in stages.items()}
-    return {head: _train(head, starts, profile) for head in heads}
+    starts = {h: Start.of(stage) for h, stage in stages.items()}
+    recipes = _Recipes(TabularFits(starts, profile))
+    return {head: recipes.train(head) for head in heads}
 
 
-@dataclass(frozen=True)
-class _Validation:
-    """The training rows of a horizon, and the pooled rows of their inner seasons, (V,) each.
+class _Recipes:
+    """Recipes over the same rows; what heads start from is chosen when the first one asks."""
 
-    Attributes:
-        at: positions in `train`.
-        season: index of the inner season.
-        linear_logit: before calibration, by linear models that saw no row of the season.
-        linear_probability: of the calibrated linear model.
-    """
+    def __init__(self, tabular: TabularFits) -> None:
+        self._tabular, self._profile = tabular, tabular.profile
 
-    horizon_weeks: int
-    train: Examples
-    folds: Folds
-    at: Int64s
-    season: Int64s
-    label: Float64s
-    seen: Bools
-    linear_logit: Float64s
-    linear_probability: Float64s
+    def train(self, head: HeadKind) -> FittedRecipe:
+        """One forecaster at every horizon."""
+        if not forecaster_kind(head).reads_vectors:
+            made = self._tabular
+            fit, logit = partial(made.fitted, head), partial(made.out_of_fold, head)
+            return _fitted(head, made.tuning(head), made.starts, fit, logit)
+        require_primary(head, self._tabular.starts, self._profile.evaluate.primary_horizon_weeks)
+        kind, starts = forecaster_class(head), self._over_base
+        tuning = tuned(head, starts, self._profile)
 
-    @classmethod
-    def of(cls, stage: LinearStage) -> _Validation:
-        train, folds = stage.for_fit()
-        masks = [fold.validation for fold in folds.seasons]
-        at = np.concatenate([np.flatnonzero(m) for m in masks] or [np.zeros(0, dtype=np.int64)])
-        season = np.repeat(np.arange(len(masks)), [int(m.sum()) for m in masks])
-        logits = [fold.linear_logit[fold.validation] for fold in folds.seasons]
-        logit = np.concatenate(logits or [np.zeros(0)])
-        label = train.label[at].astype(np.float64)
-        seen = has_vectors(train)[at]
-        linear = Calibration(choose_platt(logit, label, season)).probability(logit, seen)
-        return cls(train.horizon_weeks, train, folds, at, season, label, seen, logit, linear)
+        def fit_head(horizon: int) -> Forecaster:
+            start = starts[horizon]
+            return kind.fit(start.train, start.folds, tuning.config)
 
-    def model(self, fitted: Forecaster, logit: Float64s) -> HorizonModel:
-        """Calibrate on (V,) out-of-fold log odds and set the decision threshold."""
-        draft = HorizonModel(self.horizon_weeks, fitted)
-        reads = draft.vector_widths is not None
-        start = self.linear_logit if reads else logit
-        every = choose_platt(start, self.label, self.season)
-        seen = self.seen
-        own = (
-            choose_platt(logit[seen], self.label[seen], self.season[seen], every) if reads else None
-        )
-        calibration = Calibration(every, own)
-        threshold = decision_threshold(calibration.probability(logit, seen), self.label)
-        return HorizonModel(self.horizon_weeks, fitted, calibration, threshold)
+        def logit_of_head(horizon: int) -> Float64s:
+            return out_of_fold(kind, starts[horizon], tuning.config)
+
+        made_head = _fitted(head, tuning, starts, fit_head, logit_of_head)
+        return replace(made_head, base=self._base, settings=tuning.settings)
+
+    @cached_property
+    def _base(self) -> BaseChoice:
+        return choose_base(self._tabular)
+
+    @cached_property
+    def _over_base(self) -> dict[int, Start]:
+        kind, made = self._base.kind, self._tabular
+        return {h: start.over(made.base(kind, h)) for h, start in made.starts.items()}
 
 
-def _train(head: HeadKind, starts: Mapping[int, _Validation], profile: Profile) -> FittedRecipe:
-    kind = forecaster_class(head)
-    tuning = _tuned(head, kind, starts, profile)
+def _fitted(
+    head: HeadKind,
+    tuning: Tuning,
+    starts: Mapping[int, Start],
+    fit: Callable[[int], Forecaster],
+    logit_of: Callable[[int], Float64s],
+) -> FittedRecipe:
     models, validation = {}, {}
     progress = Progress(f"{head}, horizons", len(starts))
     for horizon, start in starts.items():
-        fitted = kind.fit(start.train, start.folds, tuning.config)
-        logit = _out_of_fold(kind, start, tuning.config)[start.at]
+        fitted, logit = fit(horizon), logit_of(horizon)[start.at]
         models[horizon] = start.model(fitted, logit)
         own = models[horizon].calibration.probability(logit, start.seen)
-        validation[horizon] = _scores(own, start)
+        validation[horizon] = start.scores(own)
         progress.advance()
     return FittedRecipe(
         head,
@@ -158,53 +146,3 @@ def _train(head: HeadKind, starts: Mapping[int, _Validation], profile: Profile) 
         tuning.lambda_curve,
         validation,
     )
-
-
-def _tuned(
-    head: HeadKind, kind: ForecasterClass, starts: Mapping[int, _Validation], profile: Profile
-) -> Tuning:
-    """What is chosen at the primary horizon for all of them."""
-    settings = forecaster_kind(head).settings
-    config = (
-        profile.train
-        if settings is None
-        else settings.model_validate(profile.train.candidate(head).settings)
-    )
-    if not isinstance(kind, Tunes):
-        return Tuning(config, lambda_reason=f"the {head} head reads no vectors")
-    primary = profile.evaluate.primary_horizon_weeks
-    if primary not in starts:
-        raise TrainingError(
-            f"the primary horizon, {primary} weeks, has no rows",
-            where=f"head {head}",
-            fix="build samples for it; lambda and epochs are chosen there",
-        )
-    return kind.tune(starts[primary].train, starts[primary].folds, config)
-
-
-def _out_of_fold(kind: ForecasterClass, start: _Validation, config: Any) -> Float64s:
-    """(N,) log odds of inner seasons by models that saw no row of them, NaN elsewhere."""
-    if isinstance(kind, OutOfFold):
-        return kind.out_of_fold(start.train, start.folds, config)
-    out = np.full(len(start.train), np.nan)
-    for fold in start.folds.seasons:
-        own = Folds(fold.linear, fold.linear_logit[fold.train])
-        fitted = kind.fit(start.train.take(fold.train), own, config)
-        out[fold.validation] = log_odds(fitted, start.train.take(fold.validation))
-    return out
-
-
-def _scores(own: Float64s, start: _Validation) -> dict[str, float | None]:
-    seen, label, linear = start.seen, start.label, start.linear_probability
-    return {
-        "rows": float(len(own)),
-        "brier": _brier(own, label),
-        "linear_brier": _brier(linear, label),
-        "modality_rows": float(seen.sum()),
-        "modality_brier": _brier(own[seen], label[seen]),
-        "modality_linear_brier": _brier(linear[seen], label[seen]),
-    }
-
-
-def _brier(probability: Float64s, label: Float64s) -> float | None:
-    return float(np.mean((probability - label) ** 2)) if len(label) else None

@@ -33,7 +33,7 @@ class FusedRows:
         at: (M,) their positions in the Examples they came from.
         image, text: (M, W) unit vectors, zero where missing; unshifted ones may differ in width.
         has_image, has_text: (M,) masks.
-        linear_logit: (M,) frozen linear log odds; zeros where a head stands alone.
+        base_logit: (M,) frozen log odds of the base; zeros where a head stands alone.
         label: (M,) known 0/1 floats, or class indices.
     """
 
@@ -42,7 +42,7 @@ class FusedRows:
     text: Tensor
     has_image: Tensor
     has_text: Tensor
-    linear_logit: Tensor
+    base_logit: Tensor
     label: Tensor
 
     def __len__(self) -> int:
@@ -59,14 +59,14 @@ class FusedRows:
             self.at[chosen.numpy()],
             *(
                 getattr(self, n)[chosen]
-                for n in ("image", "text", "has_image", "has_text", "linear_logit", "label")
+                for n in ("image", "text", "has_image", "has_text", "base_logit", "label")
             ),
         )
 
-    def with_logit(self, linear_logit: Float64s) -> FusedRows:
-        """The same rows over another linear head's (N,) logits of all Examples."""
-        logit = torch.from_numpy(linear_logit[self.at].astype(np.float32))
-        return replace(self, linear_logit=logit)
+    def with_logit(self, base_logit: Float64s) -> FusedRows:
+        """The same rows over other (N,) log odds of all Examples."""
+        logit = torch.from_numpy(base_logit[self.at].astype(np.float32))
+        return replace(self, base_logit=logit)
 
     def shifted(self, shift: Shift) -> FusedRows:
         """The same rows with shifted, renormalised vectors."""
@@ -78,7 +78,7 @@ class FusedRows:
 
 
 def fused_rows(examples: Examples) -> FusedRows:
-    """Rows with a known label and at least one modality; linear logits are zero until set."""
+    """Rows with a known label and at least one modality; base logits are zero until set."""
     chosen = np.isfinite(examples.label) & (examples.image.mask | examples.text.mask)
     at = np.flatnonzero(chosen)
     rows = examples.take(at)
@@ -96,11 +96,11 @@ def train_gap(rows: FusedRows, kind: GapKind = "vector") -> Tensor:
 
 @dataclass(frozen=True)
 class Task:
-    """What the head's logits are: by default one residual on the frozen linear logit.
+    """What the head's logits are: by default one residual on frozen log odds.
 
     Attributes:
         outputs: C; 1 is binary.
-        residual: the output layer starts at zero, so that epoch 0 is the linear head; False is the
+        residual: the output layer starts at zero, so that epoch 0 is the base; False is the
             paper's head, which stands alone.
         class_weight: (1,) weight of positives if binary, else (C,); the paper's protocol only.
     """
@@ -164,7 +164,7 @@ def train_fixed(
     """Train a head for a fixed number of epochs; equal inputs and threads give equal bits.
 
     Args:
-        rows: training rows with clean unit vectors and the frozen linear logits.
+        rows: training rows with clean unit vectors and frozen base logits.
         shift: applied here, after noise, as at inference.
         watched: rows with clean unit vectors, scored after each epoch, never trained on.
 
@@ -217,9 +217,9 @@ def brier(logit: Float64s, label: Tensor) -> float:
 
 
 def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
-    """Head output, and (B, C) logits on top of the frozen linear logit."""
+    """Head output, and (B, C) logits on top of the frozen log odds."""
     output: HeadOutput = head(batch.image, batch.text, batch.has_image, batch.has_text)
-    return output, output.logit + batch.linear_logit[:, None]
+    return output, output.logit + batch.base_logit[:, None]
 
 
 def _validate(head: FusedHead, rows: FusedRows) -> Float64s:

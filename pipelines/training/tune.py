@@ -1,26 +1,31 @@
 """Choosing lambda and the number of epochs on validation seasons, never on a test year.
 
+What else a profile lets be tuned is chosen before, see settings.py.
+
 Within one sweep every lambda, 0 included, uses the stretched width, so that lambdas differ in
 nothing but the shift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from pipelines.arrays import Bools, Float64s
-from pipelines.fusion.alignment import Shift
+from pipelines.arrays import Float64s
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import FusedKind
-from pipelines.run.progress import Progress
 from pipelines.train_config import TrainConfig
-from pipelines.training.inner import InnerFold, LinearStage
-from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
+from pipelines.training.head_folds import HeadFold, among
+from pipelines.training.one_error import plainest, within_one_error
+from pipelines.training.season_curves import SeasonCurves, best_epochs, best_scores
+from pipelines.training.settings import SettingChoice, choose_settings
+from pipelines.training.train import FusedRows, fused_rows
 from pipelines.weeks import Calendar
+
+_NO_SEASON = "lambda stays 0: no inner season has rows with an image or a text before and inside it"
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class SweepPoint:
     """Validation Brier of one lambda on one season, rows with at least one modality.
 
     Attributes:
-        curve: after 0, 1, 2, ... epochs; epoch 0 is the linear head.
+        curve: after 0, 1, 2, ... epochs; epoch 0 is the base alone.
     """
 
     lambda_shift: float
@@ -44,7 +49,9 @@ class Tuned:
     Attributes:
         epochs: at the chosen lambda; shared by all horizons.
         epochs_of: lambda -> its own best number of epochs.
+        config: the profile's, with the settings that were chosen before lambda.
         refused: the rows cannot carry a choice of lambda; the reason says what is missing.
+        choices: of those settings, in their order.
     """
 
     lambda_shift: float
@@ -52,7 +59,9 @@ class Tuned:
     epochs: int
     sweep: tuple[SweepPoint, ...]
     epochs_of: dict[float, int]
+    config: TrainConfig
     refused: bool = False
+    choices: tuple[SettingChoice, ...] = ()
 
     def lambda_curve(self) -> list[dict[str, Any]]:
         """JSON-able rows for the report.
@@ -73,44 +82,43 @@ class Tuned:
             "brier": point.curve[self.epochs_of[value]],
             "trained_epochs": trained,
             "trained_brier": point.curve[trained],
-            "linear_brier": point.curve[0],
+            "base_brier": point.curve[0],
             "paired_rows": point.paired_rows,
         }
 
 
-def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
-    """Choose lambda and epochs on the inner seasons of the primary horizon."""
-    rows = fused_rows(stage.examples)
-    folds = [f for f in stage.folds if _usable(rows, f)]
+def tune(
+    kind: FusedKind, examples: Examples, seasons: Sequence[HeadFold], config: TrainConfig
+) -> Tuned:
+    """Choose settings, lambda and epochs on the inner seasons of the primary horizon."""
+    rows = fused_rows(examples)
+    folds = [fold for fold in seasons if fold.usable(rows)]
     if not folds:
-        return Tuned(
-            0.0,
-            "lambda stays 0: no inner season has rows with an image or a text before and inside it",
-            0,
-            (),
-            {},
-        )
-    refusal = pairs_refusal(stage, rows, folds, config)
+        return Tuned(0.0, _NO_SEASON, 0, (), {}, config)
+    curves = SeasonCurves(kind, rows, folds)
+    config, choices = choose_settings(curves, config)
+    refusal = pairs_refusal(examples, rows, folds, config)
     grid = (0.0,) if refusal else config.lambda_grid
-    progress = Progress(f"{kind} sweep, trainings", len(grid) * len(folds))
-    sweep = []
-    for lambda_shift in grid:
-        for fold in folds:
-            sweep.append(_point(kind, rows, fold, lambda_shift, config, stage.examples.calendar))
-            progress.advance()
-    epochs = {value: best_epochs(_curves(sweep, value)) for value in grid}
-    chosen, reason = one_standard_error(
-        {value: _curves(sweep, value)[:, epochs[value]] for value in grid}
-    )
-    return Tuned(
-        chosen, refusal or reason, epochs[chosen], tuple(sweep), epochs, refusal is not None
-    )
+    made = curves.make([(config, value) for value in grid], "sweep")
+    by_lambda = dict(zip(grid, made, strict=True))
+    chosen, reason = one_standard_error({v: best_scores(own) for v, own in by_lambda.items()})
+    epochs = {value: best_epochs(own) for value, own in by_lambda.items()}
+    sweep = tuple(_sweep(by_lambda, folds, rows, examples.calendar))
+    why, refused = refusal or reason, refusal is not None
+    return Tuned(chosen, why, epochs[chosen], sweep, epochs, config, refused, choices)
 
 
-def best_epochs(curves: Float64s) -> int:
-    """Epochs of the lowest mean over seasons of (seasons, 1 + epochs) curves; the fewest
-    of equals."""
-    return int(np.argmin(curves.mean(axis=0)))
+def _sweep(
+    by_lambda: Mapping[float, Float64s],
+    folds: Sequence[HeadFold],
+    rows: FusedRows,
+    calendar: Calendar,
+) -> Iterator[SweepPoint]:
+    for value, curves in by_lambda.items():
+        for fold, curve in zip(folds, curves.tolist(), strict=True):
+            season = calendar.week_label(fold.season.first_target_week_no)
+            paired = int((among(fold.validation, rows) & rows.paired.numpy()).sum())
+            yield SweepPoint(value, season, paired, tuple(curve))
 
 
 def one_standard_error(
@@ -122,13 +130,10 @@ def one_standard_error(
         scores: lambda -> (seasons,) Brier on the same seasons, or another score of which less is
             better, over what `over` says.
 
-    The standard error is that of the paired difference to the best lambda over seasons,
-    std(ddof = 1) / sqrt(seasons). Of two lambdas equally near 0 the better is taken.
-    Source of the rule: Breiman et al. 1984, Classification and Regression Trees, section 3.4.3.
+    Of two lambdas equally near 0 the better is taken.
     """
-    best = min(scores, key=lambda value: (scores[value].mean(), abs(value)))
-    within = [v for v, score in scores.items() if _excess(score, scores[best]) <= 0]
-    chosen = min(within, key=lambda value: (abs(value), scores[value].mean()))
+    best, _ = within_one_error(scores, abs)
+    chosen = plainest(scores, abs)
     if len(scores) == 1:
         return chosen, "lambda stays 0: the grid holds nothing else"
     if chosen == best:
@@ -142,7 +147,7 @@ def one_standard_error(
 
 
 def pairs_refusal(
-    stage: LinearStage, rows: FusedRows, folds: list[InnerFold], config: TrainConfig
+    examples: Examples, rows: FusedRows, folds: list[HeadFold], config: TrainConfig
 ) -> str | None:
     """Why lambda must stay 0 on these rows, in words; None if it may be chosen.
 
@@ -150,7 +155,7 @@ def pairs_refusal(
     without those there is no gap to shift by.
     """
     paired = [
-        _in(f.validation, rows) & rows.paired.numpy() for f in folds if _pairs_before(rows, f)
+        among(f.validation, rows) & rows.paired.numpy() for f in folds if _pairs_before(rows, f)
     ]
     seasons = sum(bool(p.any()) for p in paired)
     if seasons < config.inner_origins:
@@ -159,7 +164,7 @@ def pairs_refusal(
             f"{config.inner_origins} are needed"
         )
     every = np.logical_or.reduce(paired)
-    units = len(np.unique(stage.examples.unit_id[rows.at[every]]))
+    units = len(np.unique(examples.unit_id[rows.at[every]]))
     if every.sum() < config.min_paired_rows:
         return (
             f"lambda stays 0: {int(every.sum())} validation rows have both modalities, "
@@ -175,52 +180,10 @@ def pairs_refusal(
     return None
 
 
-def fold_rows(rows: FusedRows, fold: InnerFold) -> tuple[FusedRows, FusedRows]:
-    """Training and validation rows of a fold, over that fold's own linear logits."""
-    own = rows.with_logit(fold.linear_logit)
-    return own.take(_tensor(_in(fold.train, rows))), own.take(_tensor(_in(fold.validation, rows)))
-
-
-def _point(
-    kind: FusedKind,
-    rows: FusedRows,
-    fold: InnerFold,
-    lambda_shift: float,
-    config: TrainConfig,
-    calendar: Calendar,
-) -> SweepPoint:
-    train, validation = fold_rows(rows, fold)
-    shift = Shift(lambda_shift, train_gap(train))
-    trained = train_fixed(kind, train, shift, config, config.max_epochs, validation)
-    season = calendar.week_label(fold.season.first_target_week_no)
-    return SweepPoint(lambda_shift, season, int(validation.paired.sum()), trained.curve)
-
-
 def _curves(sweep: Sequence[SweepPoint], lambda_shift: float) -> Float64s:
     """(seasons, 1 + epochs)"""
     return np.array([point.curve for point in sweep if point.lambda_shift == lambda_shift])
 
 
-def _excess(score: Float64s, best: Float64s) -> float:
-    """Mean Brier above the best, less one standard error of the paired difference."""
-    difference = score - best
-    if len(difference) < 2:
-        return float(difference.mean())
-    return float(difference.mean() - difference.std(ddof=1) / np.sqrt(len(difference)))
-
-
-def _usable(rows: FusedRows, fold: InnerFold) -> bool:
-    return bool(_in(fold.train, rows).any() and _in(fold.validation, rows).any())
-
-
-def _pairs_before(rows: FusedRows, fold: InnerFold) -> bool:
-    return bool((_in(fold.train, rows) & rows.paired.numpy()).any())
-
-
-def _in(mask: Bools, rows: FusedRows) -> Bools:
-    """(M,) of an (N,) mask."""
-    return mask[rows.at]
-
-
-def _tensor(mask: Bools) -> torch.Tensor:
-    return torch.from_numpy(np.flatnonzero(mask))
+def _pairs_before(rows: FusedRows, fold: HeadFold) -> bool:
+    return bool((among(fold.train, rows) & rows.paired.numpy()).any())

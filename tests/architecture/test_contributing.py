@@ -141,7 +141,7 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
     model = fitted.models[4]
     assert model.vector_widths is not None, fitted.lambda_reason
     alone = ~(rows.image.mask | rows.text.mask)
-    assert np.array_equal(model.logit(rows)[alone], model.forecaster.linear.logit(rows)[alone])
+    assert np.array_equal(model.logit(rows)[alone], model.forecaster.base.logit(rows)[alone])
 
     meta = {"horizons_weeks": (4,), "decision_thresholds": {4: model.decision_threshold}}
     bundle = make_bundle(rows, "early", head="gated", **meta)

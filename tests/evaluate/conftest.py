@@ -64,6 +64,7 @@ def planted() -> Predictions:
                     "label": label,
                     "decision_threshold": 0.5,
                     "lambda_shift": np.nan,
+                    "base": "",
                     "has_modality": True,
                     "origin_outbreak": (rng.random(len(truth)) < 0.5).astype(float),
                     "in_benchmark": np.isin(unit, TEN_MUNICIPALITIES),

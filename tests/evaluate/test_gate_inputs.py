@@ -10,7 +10,7 @@ import pytest
 from support import multilingual
 from support.outputs import candidate, describe_champion, serving
 
-from pipelines.config import Profile
+from pipelines.config import Profile, load_profile
 from pipelines.contracts import HeadKind
 from pipelines.evaluate.backtest import write_predictions
 from pipelines.evaluate.decision import Decision
@@ -222,3 +222,27 @@ def test_the_record_names_the_rules_even_if_nothing_was_compared(
     assert {"margin_brier", "min_blocks", "block_weeks", "min_origins", "resamples", "seed"} <= set(
         found.rules
     )
+
+
+def test_a_champion_over_trees_is_trained_over_trees_where_the_profile_lists_none(
+    profile: Profile,
+) -> None:
+    trees: dict[str, Any] = {"kind": "boosting", "rounds": 40}
+    theirs = load_profile("sample", **{"train.candidates": ("linear", trees, "early")})
+    champion = _champion(theirs, "early")
+    found = champion_profile(champion, profile)
+    assert found is not None
+    assert [one.kind for one in found[0].train.bases] == ["boosting"]
+    assert found[0].recipe_id("early") == champion.recipe_id
+    assert found[1] == ("early",)
+
+
+def test_a_champion_recorded_before_there_were_other_bases_is_trained_over_the_linear_model(
+    profile: Profile,
+) -> None:
+    recorded = _champion(profile, "early")
+    listed = load_profile("sample", **{"train.candidates": ("linear", "boosting", "early")})
+    found = champion_profile(recorded, listed)
+    assert found is not None
+    assert found[0].train.bases == ()
+    assert found[0].recipe_id("early") == recorded.recipe_id

@@ -180,3 +180,13 @@ def test_rows_of_a_provisional_champion_say_so(
     plain = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS)
     marked = forecast_table(bundle, rows, AS_OF, NAMES, scenes, replace(VERSIONS, provisional=True))
     assert not plain["provisional"].any() and marked["provisional"].all()
+
+
+def test_a_row_without_vectors_rests_on_what_its_head_starts_from(bundle: Bundle) -> None:
+    from pipelines.fusion.fused import FusedForecaster
+    from pipelines.inference.forecast import without_vectors
+
+    linear = bundle.models[1]
+    over_trees = FusedForecaster("early", linear.forecaster, None, "boosting")
+    assert without_vectors(replace(linear, forecaster=over_trees), "early") == "boosting"
+    assert without_vectors(linear, "linear") == "linear"

@@ -16,10 +16,8 @@ def test_a_row_with_no_modality_gets_exactly_the_linear_logit(kind, make_example
     model = make_bundle(rows, kind).models[4]
     none = ~(rows.image.mask | rows.text.mask)
     assert none.any() and not none.all()
-    np.testing.assert_array_equal(
-        model.logit(rows)[none], model.forecaster.linear.logit(rows)[none]
-    )
-    assert (model.logit(rows)[~none] != model.forecaster.linear.logit(rows)[~none]).all()
+    np.testing.assert_array_equal(model.logit(rows)[none], model.forecaster.base.logit(rows)[none])
+    assert (model.logit(rows)[~none] != model.forecaster.base.logit(rows)[~none]).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -29,7 +27,7 @@ def test_a_row_with_no_modality_gets_exactly_the_linear_heads_probability(
     rows = make_examples()
     model = make_bundle(rows, kind).models[4]
     none = ~(rows.image.mask | rows.text.mask)
-    linear = replace(model, forecaster=model.forecaster.linear)
+    linear = replace(model, forecaster=model.forecaster.base)
     np.testing.assert_array_equal(model.probability(rows)[none], linear.probability(rows)[none])
 
 
@@ -68,7 +66,7 @@ def test_rows_of_a_place_without_any_vector_can_be_asked(make_examples, make_bun
     nothing = np.full(len(rows), -1, dtype=np.int32)
     empty = ModalityVectors(np.zeros((0, 1), dtype=np.float32), nothing)
     bare = replace(rows, image=empty, text=empty)
-    np.testing.assert_array_equal(model.logit(bare), model.forecaster.linear.logit(bare))
+    np.testing.assert_array_equal(model.logit(bare), model.forecaster.base.logit(bare))
 
 
 def test_one_modality_alone_is_used(make_examples, make_bundle):
@@ -78,5 +76,5 @@ def test_one_modality_alone_is_used(make_examples, make_bundle):
         np.zeros((0, 12), dtype=np.float32), np.full(len(rows), -1, dtype=np.int32)
     )
     text_only = replace(rows, image=no_image)
-    changed = model.logit(text_only) != model.forecaster.linear.logit(text_only)
+    changed = model.logit(text_only) != model.forecaster.base.logit(text_only)
     np.testing.assert_array_equal(changed, rows.text.mask)

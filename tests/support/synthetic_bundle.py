@@ -81,7 +81,7 @@ def make_bundle(examples: Examples, kind: str = "early", **meta: object) -> Bund
 def train_and_write(folder: Path) -> str:
     """Train a late-joint recipe on synthetic rows, write its bundle and return the bundle's id."""
     rows = {4: make_examples(4, units=6, planted=3.0)}
-    changes = {"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2}
+    changes = {"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2, "train.tuned": {}}
     fitted = train_recipe(
         rows, "late_joint", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")}
     )

@@ -38,5 +38,6 @@ def quick() -> Profile:
         "evaluate.horizons_weeks": (1, 4),
         "train.max_epochs": 4,
         "train.lambda_grid": (0.0, 0.5),
+        "train.tuned": {},
     }
     return load_profile("sample", **overrides)

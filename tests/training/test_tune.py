@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pipelines.fusion.examples import ModalityVectors
+from pipelines.training.head_folds import head_folds
 from pipelines.training.inner import linear_stage
-from pipelines.training.tune import best_epochs, one_standard_error, tune
+from pipelines.training.season_curves import best_epochs
+from pipelines.training.tune import one_standard_error, tune
 from pipelines.weeks import CDC
 
 CUT = CDC.week_no("2018-w01")
@@ -56,8 +58,13 @@ def stage(make_examples, quick):
     return linear_stage(make_examples(planted=3.0), quick, CUT)
 
 
+def tuned_on(stage, train):
+    rows, folds = stage.for_fit()
+    return tune("early", rows, head_folds(folds), train)
+
+
 def test_a_planted_signal_is_worth_epochs(stage, quick):
-    tuned = tune("early", stage, quick.train)
+    tuned = tuned_on(stage, quick.train)
     assert tuned.epochs >= 1
     assert {(p.lambda_shift, p.first_target_week) for p in tuned.sweep} == {
         (value, week) for value in (0.0, 0.5) for week in {p.first_target_week for p in tuned.sweep}
@@ -67,7 +74,7 @@ def test_a_planted_signal_is_worth_epochs(stage, quick):
 
 def test_noise_alone_is_worth_no_epoch_or_next_to_nothing(make_examples, quick):
     stage = linear_stage(make_examples(planted=0.0), quick, CUT)
-    tuned = tune("early", stage, quick.train)
+    tuned = tuned_on(stage, quick.train)
     mean = np.mean([p.curve for p in tuned.sweep if p.lambda_shift == tuned.lambda_shift], axis=0)
     assert mean[tuned.epochs] <= mean[0]
 
@@ -77,15 +84,13 @@ def test_targets_after_the_cut_are_never_read(make_examples, quick):
     after = rows.target_week_no > CUT
     assert after.any()
     flipped = replace(rows, label=np.where(after, 1 - rows.label, rows.label))
-    first, second = (
-        tune("early", linear_stage(r, quick, CUT), quick.train) for r in (rows, flipped)
-    )
+    first, second = (tuned_on(linear_stage(r, quick, CUT), quick.train) for r in (rows, flipped))
     assert first == second
 
 
 def tuned_with(rows, quick, **changes):
     train = quick.train.model_copy(update=changes)
-    return tune("early", linear_stage(rows, quick, CUT), train)
+    return tuned_on(linear_stage(rows, quick, CUT), train)
 
 
 def test_too_few_pairs_leave_lambda_at_zero_and_say_how_many(make_examples, quick):
@@ -124,7 +129,7 @@ def test_no_vector_at_all_means_no_epoch_and_a_reason(make_examples, quick):
 
 
 def test_the_curve_for_the_report_has_a_row_for_each_lambda_and_season(stage, quick):
-    tuned = tune("early", stage, quick.train)
+    tuned = tuned_on(stage, quick.train)
     curve = tuned.lambda_curve()
     assert len(curve) == 6
     assert all(row["trained_epochs"] >= 1 for row in curve)

@@ -8,6 +8,7 @@ Shape letters: B rows, D_i/D_t image and text width, F hidden width, C outputs.
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from pipelines.contracts import FUSED_HEADS, FusedKind
@@ -23,6 +24,7 @@ __all__ = [
     "LossTerms",
     "MaskedBatchNorm",
     "build_head",
+    "has_branches",
     "loss_terms",
 ]
 
@@ -52,3 +54,13 @@ def build_head(
         nn.init.zeros_(head.output.weight)
         nn.init.zeros_(head.output.bias)
     return head
+
+
+def has_branches(kind: FusedKind) -> bool:
+    """Whether L_reg acts on a head: it gives the outputs of two branches."""
+    with torch.random.fork_rng(devices=[]):
+        head = build_head(kind, 2, 2).eval()
+    nothing, absent = torch.zeros(1, 2), torch.zeros(1, dtype=torch.bool)
+    with torch.no_grad():
+        output: HeadOutput = head(nothing, nothing, absent, absent)
+    return output.image_branch is not None and output.text_branch is not None

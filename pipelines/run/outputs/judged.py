@@ -21,6 +21,8 @@ class TrainedCandidate(Record):
     lambda_reason: str
     lambda_curve: list[Free]
     epochs: int
+    base: Free = Field(default_factory=dict)  # what a fused head starts from, and why
+    settings: list[Free] = Field(default_factory=list)  # what was tuned before lambda
     validation: Free
 
 
