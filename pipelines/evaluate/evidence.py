@@ -20,6 +20,7 @@ from pipelines.evaluate.decision import (
     difference_in_words,
 )
 from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.paired_base import fused_heads, with_base
 from pipelines.evaluate.power import power_statements
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
@@ -124,16 +125,12 @@ class GateEvidence:
         return tuple(self.against_base.get(c.challenger, c) for c in self.against_reference)
 
     def compare_with_base(self, name: str) -> None:
-        """Compare a fused head with the forecaster that it adds to, fold by fold; nothing where
-        that is the simplest candidate, which it is compared with already."""
+        """Compare a fused head with what it adds to, row by row; nothing where that is the
+        simplest candidate, which it is compared with already."""
         own = self.benchmark_rows(name)
-        bases = own.groupby("test_year")["base"].first() if "base" in own else pd.Series(dtype=str)
-        names = sorted(set(bases) - {""})
-        if not names or names == [self.reference]:
-            return
-        rows = {base: self.benchmark_rows(base) for base in names}
-        folds = [rows[base][rows[base]["test_year"] == year] for year, base in bases.items()]
-        self.against_base[name] = self.compare(name, own, " or ".join(names), pd.concat(folds))
+        bases = sorted(set(own["base"])) if fused_heads(own) else [self.reference]
+        if bases != [self.reference]:
+            self.against_base[name] = self.compare(name, own, " or ".join(bases), with_base(own)[1])
 
     def _rows(self, head: str, horizon: int) -> pd.DataFrame:
         """A recipe's rows at one horizon; they are looked for once."""

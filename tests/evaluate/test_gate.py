@@ -354,8 +354,18 @@ def test_boosting_serves_if_it_beats_the_linear_head_and_the_line_says_that_it_i
 
 def _based(frame: pd.DataFrame, bases: dict[int, str]) -> pd.DataFrame:
     """The same with what late_joint adds to, by test year."""
+    keys = ["test_year", "horizon_weeks", "sample_id"]
+    rows = frame.set_index(keys)
+    theirs = [
+        rows.loc[[year]].loc[lambda own, base=base: own["head"] == base, "probability"]
+        for year, base in bases.items()
+    ]
     fused = frame["head"] == "late_joint"
-    return frame.assign(base=frame["test_year"].map(bases).where(fused, ""))
+    answers = pd.concat(theirs).reindex(pd.MultiIndex.from_frame(frame[keys])).to_numpy()
+    return frame.assign(
+        base=frame["test_year"].map(bases).where(fused, ""),
+        base_probability=np.where(fused, answers, np.nan),
+    )
 
 
 def test_fusion_that_beats_the_linear_head_by_its_base_alone_does_not_serve(
