@@ -38,7 +38,7 @@ from pipelines.label_config import LabelConfig
 from pipelines.place_config import PlaceConfig, require_week, shipped_prompts
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
-from pipelines.recipes import recipe_id
+from pipelines.recipes import recipe_id, recipe_of
 from pipelines.retention_config import RetentionConfig
 from pipelines.satellite_config import SatelliteConfig
 from pipelines.serving_config import ServingConfig
@@ -159,40 +159,7 @@ class Profile(Frozen):
         A recipe that reads no vectors names neither encoders nor lambda: it is the same model
         whichever encoders a profile uses, and the gate must see that.
         """
-        data = {"first_week", "reporting_delay_weeks", "maturity"}
-        recipe: dict[str, Any] = {
-            "head": head,
-            "week": self.place.week.model_dump(mode="json"),
-            "labels": self.labels.model_dump(mode="json"),
-            "horizons_weeks": list(self.evaluate.horizons_weeks),
-            "primary_horizon_weeks": self.evaluate.primary_horizon_weeks,
-        }
-        if forecaster_kind(head).reads_vectors:
-            data |= {"text_window", "scenes"}
-            recipe["train"] = self.train.for_recipe()
-            if self.train.bases:
-                recipe["bases"] = [
-                    {"kind": one.kind, "settings": one.spoken()} for one in self.train.bases
-                ]
-            recipe["language"] = self.place.language
-            if self.place.prompt is not None:
-                recipe["prompt"] = {"sha256": self.place.prompt_sha256()}
-            recipe["embed"] = self.embed.recipe() if self.embed else None
-            if self.data.has_notes:
-                recipe["notes"] = self.data.notes.model_dump(mode="json")
-        else:
-            keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}
-            recipe["train"] = self.train.model_dump(mode="json", include=keys)
-        settings = self.train.candidate(head).spoken()
-        if settings:
-            recipe["settings"] = settings
-        if self.data.scenes.indices:  # which they are stands among the covariates
-            data.add("scenes")
-        recipe["data"] = self.data.model_dump(mode="json", include=data)
-        recipe["data"].get("scenes", {}).pop("indices", None)
-        if self.data.covariates:
-            recipe["covariates"] = list(self.data.covariates)
-        return recipe
+        return recipe_of(self, head)
 
 
 def lines() -> dict[str, str]:

@@ -8,18 +8,21 @@ out, so that a key that a later version adds does not turn every champion into a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from pipelines.candidate_config import forecaster_kind
-from pipelines.contracts import content_id
+from pipelines.contracts import HeadKind, content_id
 from pipelines.data_config import DataConfig
 from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import WeekConfig
 from pipelines.plain_yaml import sentence
 from pipelines.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    from pipelines.config import Profile
 
 _DATA = ("first_week", "reporting_delay_weeks", "maturity", "text_window", "scenes")
 _FIRST_LANGUAGE = "es"  # of prompts, where a recipe of the first version named none
@@ -38,6 +41,50 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
             f"a recipe cannot be read: {sentence(err)}",
             fix="use the denguard version that wrote it, or train again",
         ) from err
+
+
+def recipe_of(profile: Profile, head: HeadKind) -> dict[str, Any]:
+    """The choices of a profile that a head's model follows from; see Profile.recipe."""
+    data = {"first_week", "reporting_delay_weeks", "maturity"}
+    reads_vectors = forecaster_kind(head).reads_vectors
+    if reads_vectors:
+        data |= {"text_window", "scenes"}
+    if profile.data.scenes.indices:  # which they are stands among the covariates
+        data.add("scenes")
+    recipe: dict[str, Any] = {
+        "head": head,
+        "week": profile.place.week.model_dump(mode="json"),
+        "labels": profile.labels.model_dump(mode="json"),
+        "horizons_weeks": list(profile.evaluate.horizons_weeks),
+        "primary_horizon_weeks": profile.evaluate.primary_horizon_weeks,
+        "train": profile.train.for_recipe(head),
+        "data": profile.data.model_dump(mode="json", include=data),
+    }
+    recipe["data"].get("scenes", {}).pop("indices", None)
+    if reads_vectors:
+        recipe |= _of_vectors(profile)
+    if settings := profile.train.candidate(head).spoken():
+        recipe["settings"] = settings
+    if profile.data.covariates:
+        recipe["covariates"] = list(profile.data.covariates)
+    return recipe
+
+
+def _of_vectors(profile: Profile) -> dict[str, object]:
+    """What a model that reads vectors follows from beside the rest."""
+    found: dict[str, object] = {
+        "language": profile.place.language,
+        "embed": profile.embed.recipe() if profile.embed else None,
+    }
+    if profile.train.bases:
+        found["bases"] = [
+            {"kind": one.kind, "settings": one.spoken()} for one in profile.train.bases
+        ]
+    if profile.place.prompt is not None:
+        found["prompt"] = {"sha256": profile.place.prompt_sha256()}
+    if profile.data.has_notes:
+        found["notes"] = profile.data.notes.model_dump(mode="json")
+    return found
 
 
 def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:

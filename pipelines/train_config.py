@@ -81,8 +81,11 @@ class TrainConfig(LoopConfig):
         own = [c for c in self.candidates if c.kind != LINEAR and not read[c.kind]]
         return tuple(sorted(own, key=lambda c: c.kind))
 
-    def for_recipe(self) -> dict[str, object]:
-        """What a fused head's model follows from, as its recipe names it."""
+    def for_recipe(self, head: str) -> dict[str, object]:
+        """What a head's model follows from, as its recipe names it."""
+        if not forecaster_kind(head).reads_vectors:
+            keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}
+            return self.model_dump(mode="json", include=keys)
         unsaid = {"tuned"} if self.tuned == TunedConfig() else set()
         return self.model_dump(mode="json", exclude={"candidates", "base", *unsaid})
 

@@ -56,10 +56,6 @@ def build_results(
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
-    table1 = [
-        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
-        for g in groups
-    ]
     baselines: Any = measures["baselines"]
     swept = [g for g in groups if "sweep" in g]
     return {
@@ -71,7 +67,10 @@ def build_results(
         "issues": prepared.about["issues"],
         "rows": rows_by_part(prepared),
         "first_line": first_line(prepared, groups, approaches, baselines, scorer),
-        "table1": table1,
+        "table1": [
+            table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
+            for g in groups
+        ],
         "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], scorer)],
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
@@ -83,13 +82,7 @@ def build_results(
             for row in ablation_rows(g, approaches[g["approach"]], scorer)
         ],
         "lambda": [lambda_row(g, approaches[g["approach"]], scorer) for g in swept],
-        "tuned": [
-            row
-            for g in groups
-            for row in tuned_rows(
-                g.get("tuned", ()), named(g, approaches[g["approach"]]), prepared, study
-            )
-        ],
+        "tuned": _tuned(groups, prepared, study),
         "baselines": {
             name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
         },
@@ -103,6 +96,18 @@ def build_results(
         "epochs": study.epochs,
         "versions": versions(),
     }
+
+
+def _tuned(groups: Sequence[Record], prepared: Prepared, study: StudyConfig) -> list[Record]:
+    """Rows of the tuned table; none where the study tunes nothing."""
+    approaches = {a.id: a for a in study.approaches}
+    return [
+        row
+        for g in groups
+        for row in tuned_rows(
+            g.get("tuned", ()), named(g, approaches[g["approach"]]), prepared, study
+        )
+    ]
 
 
 def rows_by_part(prepared: Prepared) -> Record:

@@ -148,7 +148,7 @@ def _flat(row: Row) -> dict[str, Any]:
 def _tuned(row: Row) -> dict[str, Any]:
     """A way with the values of all turns in one cell each."""
     found = row["difference"] or {}
-    values: dict[str, Any] = {part: " ".join(f"{value:g}" for value in row[part]) for part in ORDER}
+    values = {str(part): " ".join(f"{value:g}" for value in row[part]) for part in ORDER}
     return {
         **_flat(row),
         **values,

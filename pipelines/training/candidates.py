@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_info
+
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind, content_id
@@ -160,12 +162,16 @@ def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def receipt(profile: Profile) -> dict[str, Any]:
-    """What decides the bits of a bundle but is not part of it: threads, CPU, libraries."""
+def receipt(profile: Profile) -> dict[str, object]:
+    """What decides the bits of a bundle but is not part of it: threads, CPU, libraries.
+
+    Processors with the same instructions may have other kernels of linear algebra, hence `blas`.
+    """
     import torch
 
     return {
         "threads": profile.train.threads,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "blas": sorted({p["architecture"] for p in threadpool_info() if "architecture" in p}),
         "versions": {name: importlib.metadata.version(name) for name in _VERSIONS_OF},
     }

@@ -9,12 +9,11 @@ import numpy as np
 
 from pipelines.arrays import Int64s, Texts
 from pipelines.paper.config import StudyConfig
+from pipelines.paper.groups import Record
 from pipelines.paper.prepared import Prepared, study_of
 from pipelines.paper.scores import ScoreInterval, interval, paired_interval, resampling_groups
 from pipelines.paper.tuned.search import ORDER
 from pipelines.paper.tuned.train import PLAIN, WAYS
-
-Record = dict[str, Any]
 
 
 class Pooled:

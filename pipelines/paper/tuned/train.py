@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from pipelines.contracts import Modality
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.paper.cells import Cell, parts_of, train_cell
 from pipelines.paper.config import StudyConfig, TunedConfig
-from pipelines.paper.groups import REG_NEEDS, alone_of
+from pipelines.paper.groups import REG_NEEDS, Record, alone_of
 from pipelines.paper.prepared import Prepared
 from pipelines.paper.protocols import parts_by_group
 from pipelines.paper.tuned.search import ORDER, Choice, Part, Setting, search
@@ -27,7 +26,6 @@ from pipelines.paper.vectors import study_rows
 from pipelines.training.train import FusedRows
 
 log = logging.getLogger(__name__)
-Record = dict[str, Any]
 PLAIN, ALL = "plain", "all"
 # Way -> the part that it tunes beside the rate.
 PARTS: Mapping[str, Part] = {
