@@ -20,7 +20,6 @@ from pipelines.evaluate.decision import (
     difference_in_words,
 )
 from pipelines.evaluate.new_weeks import NewWeeks
-from pipelines.evaluate.paired_base import fused_heads, with_base
 from pipelines.evaluate.power import power_statements
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
@@ -44,8 +43,6 @@ class GateEvidence:
     Attributes:
         reasons: everything that was found, in order; `because`: what decided against going live.
         against_reference: every other candidate beside the simplest one, the best first.
-        against_base: fused head -> it beside what it adds to, where that is another than the
-            simplest one.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
         immature_weeks: newest weeks that this run takes as unknown, or nowcasts.
         power: horizon -> what the rows could have shown, see power.py.
@@ -75,7 +72,6 @@ class GateEvidence:
         self.comparisons: list[Comparison] = []
         self.sanity: dict[str, Mapping[str, Sanity]] = {}
         self.against_reference: list[Comparison] = []
-        self.against_base: dict[str, Comparison] = {}
         self.blocks: int | None = None
         self.origins: int | None = None
         self.newest: dict[str, Any] = {}
@@ -117,20 +113,6 @@ class GateEvidence:
     def benchmark_rows(self, head: str) -> pd.DataFrame:
         """The judged units' rows of a recipe at the primary horizon."""
         return _in_benchmark(self._rows(head, self.primary))
-
-    @property
-    def judged(self) -> tuple[Comparison, ...]:
-        """Every other candidate beside what it has to beat, the best first: a fused head that
-        beats the simplest one has to beat what it adds to, too."""
-        return tuple(self.against_base.get(c.challenger, c) for c in self.against_reference)
-
-    def compare_with_base(self, name: str) -> None:
-        """Compare a fused head with what it adds to, row by row; nothing where that is the
-        simplest candidate, which it is compared with already."""
-        own = self.benchmark_rows(name)
-        bases = sorted(set(own["base"])) if fused_heads(own) else [self.reference]
-        if bases != [self.reference]:
-            self.against_base[name] = self.compare(name, own, " or ".join(bases), with_base(own)[1])
 
     def _rows(self, head: str, horizon: int) -> pd.DataFrame:
         """A recipe's rows at one horizon; they are looked for once."""

@@ -8,9 +8,9 @@ weeks are asked two more questions (newest.py): would the recipe on today's hist
 the last year as well as what was published, and does this very refit move further than an honest
 one does. Anything that cannot be judged keeps the champion (or leaves the place empty) and says
 why. Every candidate has to beat the simplest one (the linear one, else the first that the profile
-lists) beyond its interval, a fused head also what it adds to, and a first champion has to beat
-prevalence and calibrated persistence so; a challenger only has to be not worse than the champion by
-a margin, because fresher data win ties.
+lists) beyond its interval, and a first champion has to beat prevalence and calibrated persistence
+so; a challenger only has to be not worse than the champion by a margin, because fresher data win
+ties.
 
 Where history holds at least 2 blocks of weeks but fewer blocks or origins than asked for, no
 interval can be trusted. The simplest candidate alone may then serve, as a provisional champion:
@@ -118,9 +118,6 @@ def _compare_candidates(evidence: GateEvidence) -> None:
             for n in names
         ]
         evidence.against_reference = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
-        for one in found:
-            if one.passed:
-                evidence.compare_with_base(one.challenger)
     elif names:
         evidence.reasons.append(
             f"{evidence.too_few('compare candidates')}; {subject(evidence.reference)} alone may "
@@ -131,7 +128,7 @@ def _compare_candidates(evidence: GateEvidence) -> None:
 def _serving_candidate(evidence: GateEvidence, leaving_out: LeavingOut | None) -> Candidate:
     """The best candidate that beats the simplest one and is sane, else the simplest one; where that
     is not sane at every horizon, the one that leaves out fewest."""
-    for found in evidence.judged:
+    for found in evidence.against_reference:
         if found.passed and evidence.is_sane(found.challenger):
             return evidence.candidates[found.challenger]
     evidence.because.clear()  # what stopped another candidate does not stop the simplest one
@@ -192,7 +189,9 @@ def _record(evidence: GateEvidence, verdict: Verdict, chosen: Candidate | None) 
         bundle_id=chosen.bundle_id if chosen else None,
         first_line=_first_line(evidence, verdict, chosen, provisional),
         reasons=tuple(evidence.reasons),
-        fusion_beats_linear=any(c.passed and c.challenger in FUSED_HEADS for c in evidence.judged),
+        fusion_beats_linear=any(
+            c.passed and c.challenger in FUSED_HEADS for c in evidence.against_reference
+        ),
         primary_horizon_weeks=evidence.primary,
         confidence=evidence.gate.confidence,
         rules=evidence.gate.model_dump(mode="json"),
@@ -214,11 +213,13 @@ def _first_line(
     evidence: GateEvidence, verdict: Verdict, chosen: Candidate | None, provisional: bool
 ) -> str:
     gate, champion = evidence.gate, evidence.champion
-    comparison = first_line.compared(evidence.judged, gate.confidence)
+    comparison = first_line.compared(
+        evidence.against_reference, evidence.reference, gate.confidence
+    )
     if verdict == "none":
         return first_line.nothing_serves(comparison, evidence.because)
     if verdict == "promote" and chosen:
-        beaten = any(c.passed for c in evidence.judged)
+        beaten = any(c.passed for c in evidence.against_reference)
         others = [name for name in evidence.candidates if name != evidence.reference]
         line = first_line.serves(comparison, chosen.head, evidence.reference, beaten, others)
         if chosen.without:

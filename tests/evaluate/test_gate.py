@@ -352,60 +352,6 @@ def test_boosting_serves_if_it_beats_the_linear_head_and_the_line_says_that_it_i
     assert found.first_line.endswith(": it serves.")
 
 
-def _based(frame: pd.DataFrame, bases: dict[int, str]) -> pd.DataFrame:
-    """The same with what late_joint adds to, by test year."""
-    keys = ["test_year", "horizon_weeks", "sample_id"]
-    rows = frame.set_index(keys)
-    theirs = [
-        rows.loc[[year]].loc[lambda own, base=base: own["head"] == base, "probability"]
-        for year, base in bases.items()
-    ]
-    fused = frame["head"] == "late_joint"
-    answers = pd.concat(theirs).reindex(pd.MultiIndex.from_frame(frame[keys])).to_numpy()
-    return frame.assign(
-        base=frame["test_year"].map(bases).where(fused, ""),
-        base_probability=np.where(fused, answers, np.nan),
-    )
-
-
-def test_fusion_that_beats_the_linear_head_by_its_base_alone_does_not_serve(
-    planted: Any, profile: Profile
-) -> None:
-    frame = planted({"linear": 0.02, "boosting": 0.001, "late_joint": 0.0, **BASELINES})
-    by_trees = _based(frame, dict.fromkeys((2015, 2016, 2017, 2018), "boosting"))
-    found = decide(by_trees, [LINEAR, LATE, BOOSTING], None, profile)
-    assert (found.decision, found.head) == ("promote", "boosting")
-    assert not found.fusion_beats_linear
-    assert "usion does not beat boosting" in found.first_line
-    assert "oosting beats the linear head" in found.first_line
-    alone = _based(frame, dict.fromkeys((2015, 2016, 2017, 2018), "linear"))
-    assert decide(alone, [LINEAR, LATE, BOOSTING], None, profile).head == "late_joint"
-
-
-def test_fusion_that_beats_its_base_too_serves(planted: Any, profile: Profile) -> None:
-    frame = planted({"linear": 0.02, "boosting": 0.02, "late_joint": 0.0, **BASELINES})
-    bases = {2015: "linear", 2016: "boosting", 2017: "boosting", 2018: "boosting"}
-    found = decide(_based(frame, bases), [LINEAR, LATE, BOOSTING], None, profile)
-    assert (found.decision, found.head) == ("promote", "late_joint")
-    assert found.first_line.startswith("Fusion (late_joint) beats boosting or linear (")
-    beside = next(c for c in found.comparisons if c.reference == "boosting or linear")
-    mixed = pd.concat(
-        [_at_year(frame, base, year) for year, base in bases.items()], ignore_index=True
-    )
-    own = _at_year(frame, "late_joint")
-    expected = _loss(own).mean() - _loss(mixed).mean()
-    assert beside.interval.mean == pytest.approx(expected, abs=1e-12)
-
-
-def _at_year(frame: pd.DataFrame, head: str, year: int | None = None) -> pd.DataFrame:
-    own = frame[_at(frame, head)]
-    return own if year is None else own[own["test_year"] == year]
-
-
-def _loss(frame: pd.DataFrame) -> pd.Series:
-    return (frame["probability"] - frame["label"]) ** 2
-
-
 def test_without_a_linear_candidate_the_first_one_is_what_the_others_have_to_beat(
     planted: Any, profile: Profile
 ) -> None:
