@@ -20,6 +20,7 @@ from pipelines.evaluate.decision import (
     difference_in_words,
 )
 from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.paired_base import fused_heads, with_base
 from pipelines.evaluate.power import power_statements
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
@@ -131,6 +132,13 @@ class GateEvidence:
         one = Comparison(name, reference, asked, margin, found, passed, found.upper < 0)
         self.comparisons.append(one)
         return one
+
+    def compare_with_base(self, head: str, own: pd.DataFrame) -> Comparison | None:
+        """A fused head with what it adds to; None where that is the simplest candidate anyway."""
+        kinds = set(map(str, own["base"].unique())) if head in fused_heads(own) else set()
+        if kinds <= {self.reference}:
+            return None
+        return self.compare(head, own, " or ".join(sorted(kinds)), with_base(own)[1])
 
     def sanity_failures(self, head: str) -> dict[int, str]:
         """Horizon -> why a recipe is not sane there, in words."""

@@ -27,7 +27,7 @@ def subject(name: str) -> str:
     return f"the {name} head" if is_head else words(name)
 
 
-def compared(found: Sequence[Comparison], reference: str, confidence: float) -> str:
+def compared(found: Sequence[Comparison], confidence: float) -> str:
     """Such as "Fusion does not beat the linear head (...)"; "" if nothing was compared.
 
     Of several fused heads the best speaks for fusion; every other candidate speaks for itself.
@@ -35,11 +35,11 @@ def compared(found: Sequence[Comparison], reference: str, confidence: float) -> 
     families: dict[str, Comparison] = {}
     for one in sorted(found, key=lambda c: (not c.passed, c.interval.mean)):
         families.setdefault("fusion" if one.challenger in FUSED_HEADS else one.challenger, one)
-    clauses = [_clause(one, reference, confidence) for one in families.values()]
+    clauses = [_clause(one, confidence) for one in families.values()]
     return "; ".join([clauses[0][:1].upper() + clauses[0][1:], *clauses[1:]]) if clauses else ""
 
 
-def _clause(one: Comparison, reference: str, confidence: float) -> str:
+def _clause(one: Comparison, confidence: float) -> str:
     fused = one.challenger in FUSED_HEADS
     who = (
         ("fusion" if not one.passed else f"fusion ({one.challenger})")
@@ -47,7 +47,9 @@ def _clause(one: Comparison, reference: str, confidence: float) -> str:
         else words(one.challenger)
     )
     verb = "beats" if one.passed else "does not beat"
-    return f"{who} {verb} {subject(reference)} ({difference_in_words(one.interval, confidence)})"
+    return (
+        f"{who} {verb} {subject(one.reference)} ({difference_in_words(one.interval, confidence)})"
+    )
 
 
 def serves(

@@ -113,16 +113,29 @@ def _compare_candidates(evidence: GateEvidence) -> None:
     evidence.count(simplest)
     names = [name for name in evidence.candidates if name != evidence.reference]
     if not evidence.short:
-        found = [
-            evidence.compare(n, evidence.benchmark_rows(n), evidence.reference, simplest)
-            for n in names
-        ]
-        evidence.against_reference = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
+        evidence.against_reference = _ranked(evidence, names, simplest)
     elif names:
         evidence.reasons.append(
             f"{evidence.too_few('compare candidates')}; {subject(evidence.reference)} alone may "
             "serve, provisionally."
         )
+
+
+def _ranked(
+    evidence: GateEvidence, names: Sequence[str], simplest: pd.DataFrame
+) -> list[Comparison]:
+    """What decides on each candidate, the best of those that pass first.
+
+    It is the comparison with the simplest one; for a fused head that beats it and adds to another
+    forecaster, the one with that: what its base can do without vectors is no merit of fusion.
+    """
+    found = []
+    for name in names:
+        own = evidence.benchmark_rows(name)
+        first = evidence.compare(name, own, evidence.reference, simplest)
+        added = evidence.compare_with_base(name, own) if first.passed else None
+        found.append((added or first, first.interval.mean))
+    return [one for one, mean in sorted(found, key=lambda pair: (not pair[0].passed, pair[1]))]
 
 
 def _serving_candidate(evidence: GateEvidence, leaving_out: LeavingOut | None) -> Candidate:
@@ -213,9 +226,7 @@ def _first_line(
     evidence: GateEvidence, verdict: Verdict, chosen: Candidate | None, provisional: bool
 ) -> str:
     gate, champion = evidence.gate, evidence.champion
-    comparison = first_line.compared(
-        evidence.against_reference, evidence.reference, gate.confidence
-    )
+    comparison = first_line.compared(evidence.against_reference, gate.confidence)
     if verdict == "none":
         return first_line.nothing_serves(comparison, evidence.because)
     if verdict == "promote" and chosen:

@@ -3,7 +3,9 @@
 The gate finds an improvement if the upper bound of its interval is below the margin. Over blocks of
 weeks the mean difference divided by its standard error follows Student's t, about a true
 improvement the noncentral one: the smallest improvement that is found with a given probability is
-the standard error times the noncentrality at which that probability is reached.
+the standard error times the noncentrality at which that probability is reached. It holds of heads
+that depart from their base as much as this one does: one that hardly does could show very little,
+and could not have brought more either; so the rows that differ are counted beside it.
 Source: Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, section 2; the standard
 error is the block bootstrap's, as in bootstrap.py.
 """
@@ -23,6 +25,7 @@ from pipelines.evaluate.paired_base import by_horizon, fused_heads, with_base
 from pipelines.weeks import Calendar
 
 POWER = 0.8
+_LEAST = 0.0001  # of a Brier score that is written out
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def shown(head: str, rows: pd.DataFrame, gate: GateConfig, calendar: Calendar) -
     seen, brier = float(gain.mean()), float(base.mean())
     why_not = "" if enough else f"{blocks} blocks of weeks are too few for the gate's interval"
     sentence = _sentence(seen, smallest, brier, why_not)
+    if 0 < changed < len(rows):
+        sentence += f" Head and base differ on {changed:,} of {len(rows):,} rows."
     return Shown(head, seen, smallest, brier, POWER, len(rows), changed, blocks, sentence)
 
 
@@ -115,6 +120,8 @@ def _sentence(seen: float, smallest: float | None, brier: float, why_not: str) -
 
 
 def _amount(value: float, brier: float) -> str:
-    """Such as "0.0035 (3.2 % of the base's Brier score)"."""
+    """Such as "0.0035 (3.2 %)", a share of the base's Brier score."""
+    if 0 < abs(value) < _LEAST:
+        return f"less than {_LEAST}" if value > 0 else f"a loss of less than {_LEAST}"
     share = f"{value / brier:.1%}".replace("%", " %") if brier else "–"
     return f"{value:.4f} ({share})".replace("-", "−")

@@ -92,6 +92,8 @@ def by_rule(setting: str, scores: dict[float, Float64s], plain: float) -> tuple[
     far = _distance(setting, plain)
     best, _ = within_one_error(scores, far)
     chosen, name = plainest(scores, far), _NAMES[setting]
+    if all((own == scores[best]).all() for own in scores.values()):
+        return chosen, f"{name} {chosen:g}, the profile's own: no other value makes a difference"
     if chosen == best:
         reason = f"{name} {chosen:g}: the best of {len(scores)} on validation"
     else:

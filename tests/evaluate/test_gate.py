@@ -460,3 +460,36 @@ def test_after_a_provisional_champion_enough_blocks_make_one_that_is_not_provisi
     weak = decide(planted({"linear": 0.03, **BASELINES}), [LINEAR], PROVISIONAL, profile)
     assert (weak.decision, weak.provisional) == ("keep", True)
     assert weak.first_line.startswith("Provisional on 16 blocks")
+
+
+def _over_trees(planted: Any, early: float, trees: float) -> pd.DataFrame:
+    """Rows of a head that adds to boosting, and of boosting and the linear model beside it."""
+    frame = planted({"early": early, "boosting": trees, "linear": 0.06, **BASELINES})
+    keys = ["horizon_weeks", "sample_id"]
+    base = frame[frame["head"] == "boosting"].set_index(keys)["probability"]
+    own = frame["head"] == "early"
+    at = pd.MultiIndex.from_frame(frame.loc[own, keys])
+    frame.loc[own, "base_probability"] = base.reindex(at).to_numpy()
+    frame.loc[own, "base"] = "boosting"
+    return frame
+
+
+def test_a_head_that_only_inherits_what_trees_know_is_no_merit_of_fusion(
+    planted: Any, profile: Profile
+) -> None:
+    rows = _over_trees(planted, early=0.020, trees=0.020)
+    names = ("linear", "boosting", "early")
+    found = decide(rows, [Candidate(n, n, n, "2018-w48") for n in names], None, profile)
+    asked = {(c.challenger, c.reference): c.passed for c in found.comparisons}
+    assert asked["early", "linear"] and not asked["early", "boosting"]
+    assert found.head == "boosting" and not found.fusion_beats_linear
+    assert "usion does not beat boosting" in found.first_line
+
+
+def test_a_head_that_adds_to_the_trees_serves(planted: Any, profile: Profile) -> None:
+    rows = _over_trees(planted, early=0.0, trees=0.020)
+    names = ("linear", "boosting", "early")
+    found = decide(rows, [Candidate(n, n, n, "2018-w48") for n in names], None, profile)
+    asked = {(c.challenger, c.reference): c.passed for c in found.comparisons}
+    assert asked["early", "boosting"] and found.head == "early" and found.fusion_beats_linear
+    assert "usion (early) beats boosting" in found.first_line

@@ -117,6 +117,26 @@ def test_a_head_that_answers_as_its_base_says_so_and_names_no_number(planted, pr
     assert "answers every row as its base does" in one["sentence"]
 
 
+def test_rows_that_a_head_leaves_alone_are_counted_beside_the_number(planted, profile) -> None:
+    rows = _rows(planted, 0.01)
+    alone = rows["sample_id"].str.startswith("05")  # three units without vectors
+    rows["base_probability"] = rows["base_probability"].where(
+        ~alone | rows["base_probability"].isna(), rows["probability"]
+    )
+    one = power_statements(rows, profile)["4"]
+    assert 0 < one["changed_rows"] < one["rows"]
+    assert one["sentence"].endswith(f"differ on {one['changed_rows']:,} of {one['rows']:,} rows.")
+
+
+def test_an_effect_too_small_to_write_out_is_not_called_zero(planted, profile) -> None:
+    rows = _rows(planted, 0.01)
+    near = rows["probability"] + 1e-6 * np.sign(rows["base_probability"] - rows["probability"])
+    rows["base_probability"] = near.where(rows["base_probability"].notna())
+    one = power_statements(rows, profile)["4"]
+    assert 0 < one["smallest"] < 0.0001
+    assert "an improvement of less than 0.0001 with 80 %" in one["sentence"]
+
+
 def test_too_few_blocks_show_nothing_and_say_so(planted, profile) -> None:
     rows = _rows(planted, 0.01)
     one = power_statements(rows[rows["test_year"] == 2018], profile)["4"]
