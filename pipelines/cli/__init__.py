@@ -28,6 +28,7 @@ from pipelines.cli import (
     services,
     taking_back,
     validate,
+    vectors,
     weights,
 )
 from pipelines.cli.app import PlainLog, app, in_lines
@@ -53,6 +54,7 @@ __all__ = [
     "services",
     "taking_back",
     "validate",
+    "vectors",
     "weights",
 ]
 

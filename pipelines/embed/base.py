@@ -6,6 +6,7 @@ contracts.ENCODERS.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ import numpy as np
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths, EncoderConfig
 from pipelines.contracts import ENCODERS, RGB_BANDS, EncoderSpec, Modality, canonical_json
-from pipelines.embed.weights import Weights, locate_weights
+from pipelines.embed.store import brought_specs, store_root
+from pipelines.embed.weights import AbsentWeights, Weights, locate_weights
 from pipelines.errors import EncoderError
 
 
@@ -109,8 +111,7 @@ def spec_of(
             fix=f"name {channels} bands as embed.image.bands, or use weights that take these",
         )
     if config.bands is not None:
-        named = f"uint8 {', '.join(config.bands)} of pipelines.data.scenes.read_scene"
-        preprocessing = {**preprocessing, "scene": named}
+        preprocessing = {**preprocessing, "scene": _bands_in_words(config.bands)}
     return EncoderSpec(
         encoder=config.name,
         modality=modality,
@@ -144,13 +145,36 @@ def weights_cache(paths: DeploymentPaths) -> Path:
 def describe_encoder(config: EncoderConfig, paths: DeploymentPaths) -> EncoderSpec:
     """Spec of the encoder that a profile names, found without loading it.
 
+    Without its weights it is that of vectors that were brought here, if there are any of it.
+
     Raises:
         EncoderError: the weights are absent, are not the pinned ones, or a setting is not
             supported.
     """
-    return encoder_module(config.name).describe(
-        config, locate_weights(config, weights_cache(paths))
-    )
+    try:
+        weights = locate_weights(config, weights_cache(paths))
+    except AbsentWeights:
+        known = [spec for spec in brought_specs(store_root(paths)) if could_be(config, spec)]
+        if len(known) != 1:
+            raise
+        return known[0]
+    return encoder_module(config.name).describe(config, weights)
+
+
+def could_be(config: EncoderConfig, spec: EncoderSpec) -> bool:
+    """Whether a spec agrees with all that a profile says of an encoder whose weights are absent."""
+    module, made = encoder_module(config.name), json.loads(spec.preprocessing)
+    named = (spec.encoder, spec.weights_sha256, spec.pooling, spec.threads)
+    meant = (config.name, config.sha256, config.pooling, config.threads)
+    kind = (spec.modality, spec.code_id) == (module.MODALITY, module.CODE_ID)
+    bands = config.bands is None or made.get("scene") == _bands_in_words(config.bands)
+    plain = config.bands is not None or not str(made.get("scene", "")).startswith("uint8 B")
+    return named == meant and kind and bands and plain
+
+
+def _bands_in_words(bands: Sequence[str]) -> str:
+    """What a spec says of scenes that are read in bands of their own."""
+    return f"uint8 {', '.join(bands)} of pipelines.data.scenes.read_scene"
 
 
 def load_encoder(config: EncoderConfig, paths: DeploymentPaths) -> Encoder:

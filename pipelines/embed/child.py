@@ -66,8 +66,8 @@ def _embed_with(
         )
     store, data = work.open_store(paths), work.data_root(paths)
     keep_or_check_golden(store.folder, encoder, work, data)
-    lacking = set(store.missing(item.key for item in work.inputs))
-    todo = [item for item in work.inputs if item.key in lacking]
+    missing = set(store.missing(item.key for item in work.inputs))
+    todo = [item for item in work.inputs if item.key in missing]
     encoder.truncated = 0  # golden inputs are not this shard's
     began = time.perf_counter()
     progress = Progress(COUNTED[work.modality], len(todo))

@@ -66,11 +66,22 @@ def _readable(work: ShardWork, data: Path) -> Iterator[tuple[WorkInput, Any]]:
             yield item, work.read(item, data)
 
 
+def keep_golden(space: Path, inputs: Sequence[WorkInput], vectors: Float32s, data: Path) -> None:
+    """Make these golden in a space that has none; inputs' URIs start from `data`."""
+    space.mkdir(parents=True, exist_ok=True)
+    with held(space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S):
+        if not (space / "golden.json").is_file():
+            _write(space, inputs, vectors, data)
+
+
 def _keep(
     space: Path, encoder: Encoder, found: Sequence[tuple[WorkInput, Any]], data: Path
 ) -> None:
     vectors = encoder.encode([content for _, content in found])
-    inputs = [item for item, _ in found]
+    _write(space, [item for item, _ in found], vectors, data)
+
+
+def _write(space: Path, inputs: Sequence[WorkInput], vectors: Float32s, data: Path) -> None:
     for item in inputs:
         _copy_input(item, space, data)
     write_json(

@@ -120,6 +120,12 @@ def distinct_inputs(
     )
 
 
+def as_inputs(rows: pd.DataFrame) -> list[WorkInput]:
+    """Rows of `distinct_inputs` as a work file names them."""
+    records = rows[["key", "sha256", "uri", "text"]].to_dict("records")
+    return [WorkInput.model_validate(record) for record in records]
+
+
 def cut(inputs: Sequence[WorkInput], max_shards: int, min_inputs: int) -> list[list[WorkInput]]:
     """Contiguous pieces of near-equal size: at most max_shards, each of at least min_inputs.
 
@@ -138,8 +144,7 @@ def _works(
     scenes: ScenePolicy,
     pieces: EmbedConfig,
 ) -> list[ShardWork]:
-    records = missing[["key", "sha256", "uri", "text"]].to_dict("records")
-    inputs = [WorkInput.model_validate(record) for record in records]
+    inputs = as_inputs(missing)
     return [
         ShardWork(
             modality=modality,

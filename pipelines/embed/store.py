@@ -6,6 +6,7 @@ Layout of one vector space, under artifacts/embeddings/store/<space_id>/:
     golden.json, golden/        the first inputs of the space and their vectors (golden.py)
     <sha256 of the file>.parquet    key (hex text), vector (fixed-size list of float32); or key and
                                     why: inputs that can have no vector in this space
+    brought.json                of whom vectors were taken that were made elsewhere (brought.py)
     quarantine/                 shards whose bytes do not hash to their name
 """
 
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,13 +26,14 @@ import pyarrow.parquet as pq
 
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths
-from pipelines.contracts import EncoderSpec
+from pipelines.contracts import EncoderSpec, canonical_json
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
 from pipelines.storage.parquet import table_bytes
 
 log = logging.getLogger(__name__)
 _WHY = "why"
+_BROUGHT, _ORIGIN = "brought.json", b"origin"
 
 
 def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
@@ -132,8 +135,13 @@ class EmbeddingStore:
             )
 
     # --- Writing --------------------------------------------------------------------------------
-    def append(self, keys: Sequence[str], vectors: Float32s) -> Path | None:
+    def append(
+        self, keys: Sequence[str], vectors: Float32s, origin: Mapping[str, object] | None = None
+    ) -> Path | None:
         """Write one immutable shard; None if there is nothing to write.
+
+        Args:
+            origin: of whom they are, if they were made elsewhere; the shard carries it.
 
         Raises:
             StoreError: a key twice, a vector of another width, or a value that is not finite.
@@ -147,7 +155,7 @@ class EmbeddingStore:
                 where=str(self.folder),
                 fix="this is a defect of the caller",
             )
-        return self._write(_shard_bytes(keys, vectors))
+        return self._write(_shard_bytes(keys, vectors, origin))
 
     def note_without(self, why: dict[str, str]) -> Path | None:
         """Write key -> why it can have no vector here, so that nobody tries again."""
@@ -163,6 +171,13 @@ class EmbeddingStore:
         if not path.exists():
             write_atomic(path, raw).chmod(0o444)  # immutable: feature folders hold hard links to it
         return path
+
+    def note_brought(self, origin: Mapping[str, object]) -> None:
+        """Write into brought.json of whom vectors are about to be stored."""
+        path = self.folder / _BROUGHT
+        known = read_json(path).get("origins", []) if path.is_file() else []
+        origins = [*known, dict(origin)] if isinstance(known, list) else [dict(origin)]
+        write_json(path, {"spec": asdict(self.spec), "origins": origins})
 
     # --- The space's record ---------------------------------------------------------------------
     def checked_versions(self) -> dict[str, str]:
@@ -185,6 +200,21 @@ def absent_vectors(lost: int, of: int, where: Path) -> StoreError:
         where=str(where),
         fix="run plan_embedding and embed again; only the missing ones are embedded",
     )
+
+
+def brought_specs(root: Path) -> list[EncoderSpec]:
+    """Specs of the spaces that hold vectors which were made elsewhere."""
+    return [
+        EncoderSpec(**read_json(path)["spec"])  # type: ignore[arg-type]  # written above
+        for path in sorted(root.glob(f"*/{_BROUGHT}"))
+    ]
+
+
+def origin_of(shard: Path) -> Mapping[str, object] | None:
+    """Of whom a shard's vectors are; None for those that were made here."""
+    noted = (pq.read_schema(shard).metadata or {}).get(_ORIGIN)
+    found: Mapping[str, object] | None = None if noted is None else json.loads(noted)
+    return found
 
 
 def read_vectors(
@@ -218,10 +248,14 @@ def _read_shard(path: Path, width: int) -> tuple[list[str], Float32s]:
         ) from err
 
 
-def _shard_bytes(keys: Sequence[str], vectors: Float32s) -> bytes:
+def _shard_bytes(
+    keys: Sequence[str], vectors: Float32s, origin: Mapping[str, object] | None = None
+) -> bytes:
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), pa.float32())
     column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     table = pa.table({"key": pa.array(list(keys), pa.string()), "vector": column})
+    if origin is not None:
+        table = table.replace_schema_metadata({_ORIGIN: canonical_json(dict(origin))})
     return table_bytes(table, plain=True)
 
 

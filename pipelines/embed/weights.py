@@ -28,6 +28,10 @@ _JOIN_LIMIT_S = 600.0
 _EXTRAS = {"use_text": "multilingual", "llama": "llama"}
 
 
+class AbsentWeights(EncoderError):
+    """The weights are not on this machine, as far as it knows."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weights that were found and have the pinned hash.
@@ -108,7 +112,7 @@ def _found(config: WeightsConfig, cache: Path) -> Path:
         path = _last_verified(config, cache)
     if path is None or not path.is_file():
         place = config.folder or hub_file(config) or "this machine"
-        raise EncoderError(
+        raise AbsentWeights(
             f"the weights {config.file} of {config.name} are not here",
             where=str(place),
             fix=weights_hint(config),

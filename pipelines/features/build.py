@@ -41,7 +41,13 @@ from pipelines.contracts import (
 from pipelines.data.labels import label_of, outbreak_rates
 from pipelines.data.threshold_lookup import THRESHOLD_KEYS, Thresholds
 from pipelines.embed.base import describe_encoder
-from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
+from pipelines.embed.store import (
+    EmbeddingStore,
+    absent_vectors,
+    input_key,
+    origin_of,
+    store_root,
+)
 from pipelines.encoder_config import Encoders
 from pipelines.storage import new_folder, read_json, sha256_file, write_json
 from pipelines.storage.parquet import write_parquet
@@ -76,7 +82,7 @@ THRESHOLDS = "thresholds.parquet"
 # What a feature version hands on from its dataset.
 _FROM_DATASET = ("week", "label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
 # What features.json says beyond what decides the version.
-_RECORDED_ONLY = {"feature_version", "library_versions", "rows", "outbreak_rates"}
+_RECORDED_ONLY = {"feature_version", "library_versions", "rows", "outbreak_rates", "brought"}
 
 
 @dataclass(frozen=True)
@@ -261,6 +267,9 @@ def _write(
         _link(shards[modality], folder / "shards" / space.spec.space_id)
     versions = {m: space.store.checked_versions() for m, space in spaces.items()}
     record = {**described, "library_versions": versions, "rows": table.num_rows}
+    origins = [found for own in shards.values() for s in own if (found := origin_of(s))]
+    if origins:
+        record["brought"] = origins
     write_json(folder / "features.json", record)
 
 

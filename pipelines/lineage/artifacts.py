@@ -113,7 +113,8 @@ def _describe_features(graph: Graph, node: Node, reader: Reader) -> None:
     about = reader.describe(str(node.path), "features.json")
     facts = {name: about.get(name) for name in _FEATURE_FACTS}
     encoders = {modality: _encoder(about[modality]) for modality in ("image", "text")}
-    graph.add("features", node.id, encoders=encoders, **facts)
+    brought = {"brought": about["brought"]} if "brought" in about else {}
+    graph.add("features", node.id, encoders=encoders, **facts, **brought)
     graph.link(graph.add("dataset", about["dataset_version"]), node.key)
 
 

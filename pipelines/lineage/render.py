@@ -7,7 +7,7 @@ out (JSON has all of them).
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from typing import Any
 
@@ -145,7 +145,16 @@ def _dataset(facts: dict[str, Any]) -> list[str]:
 
 
 def _features(facts: dict[str, Any]) -> list[str]:
-    return [_if("embedding version", facts.get("embedding_version"))]
+    return [
+        _if("embedding version", facts.get("embedding_version")),
+        *(_brought(one) for one in facts.get("brought", ())),
+    ]
+
+
+def _brought(origin: Mapping[str, object]) -> str:
+    """Of whom vectors are that were made elsewhere."""
+    checked = "not checked" if origin.get("cosine") is None else "checked"
+    return f"vectors by {origin.get('by')} of {origin.get('made_on')}, {checked} when taken"
 
 
 def _mlflow_run(facts: dict[str, Any]) -> list[str]:

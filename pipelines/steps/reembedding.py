@@ -109,7 +109,7 @@ def reembed(paths: DeploymentPaths, profile: Profile, budget_minutes: float) -> 
     from pipelines.embed.sync import fetch_spaces, share_space
 
     record = read_adopted(paths, profile.model_name)
-    dataset = _accepted(paths)
+    dataset = accepted_dataset(paths)
     if not record.encoders or dataset is None:
         return None
     began, until = time.monotonic(), time.monotonic() + 60 * budget_minutes
@@ -135,7 +135,7 @@ def reembed(paths: DeploymentPaths, profile: Profile, budget_minutes: float) -> 
     return found
 
 
-def _accepted(paths: DeploymentPaths) -> Path | None:
+def accepted_dataset(paths: DeploymentPaths) -> Path | None:
     """Folder of the newest accepted dataset version."""
     from pipelines.data.intake import accepted_version
 

@@ -8,16 +8,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support import tiny_checkpoints
 
-from pipelines.config import DeploymentPaths, Profile, load_profile
+from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.embed.base import Encoder, load_encoder
+from pipelines.embed.base import Encoder, describe_encoder, load_encoder
+from pipelines.embed.brought import Taken, take_vectors
+from pipelines.embed.exchange import Origin
+from pipelines.embed.lent import give_inputs, make_vectors
 from pipelines.weeks import CDC
 
 EMBED_ALL = """
@@ -31,6 +36,7 @@ for work_file in plan_embedding(Path(sys.argv[2]), profile, places).work_files:
     assert embed_shard(work_file, profile, places).encoder_started
 print(json.dumps([m for m in ("torch", "transformers", "timm") if m in sys.modules]))
 """
+ORIGIN = Origin(by="Partner GPU", made_on=date(2026, 11, 30), note="one of theirs")
 UNITS = ("05001", "76001", "99999")  # the last one is not in the pool
 
 
@@ -82,6 +88,61 @@ def embedded(embedded_home: tuple[Path, list[str]], paths: DeploymentPaths) -> P
     """A copy of the embedded home in `places`; the dataset's folder in it."""
     shutil.copytree(embedded_home[0], paths.home, dirs_exist_ok=True)
     return next((paths.artifacts / "datasets").iterdir())
+
+
+@pytest.fixture(scope="session")
+def tiny_dinov2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoints.dinov2(tmp_path_factory.mktemp("dinov2"))
+
+
+@pytest.fixture
+def own(tiny_dinov2: Path, tmp_path: Path) -> EncoderConfig:
+    """The encoder with weights in a folder of its own, which a test may take away."""
+    return tiny_checkpoints.config(
+        "dinov2", Path(shutil.copytree(tiny_dinov2, tmp_path / "w")), "cls"
+    )
+
+
+@pytest.fixture
+def chosen(profile: Profile, own: EncoderConfig) -> Profile:
+    return profile.with_encoders({"image": own})
+
+
+@pytest.fixture
+def dataset(make_dataset: Callable[..., Path]) -> Path:
+    return make_dataset(weeks=4, scenes=4)
+
+
+@pytest.fixture
+def partner(tiny_dinov2: Path, tmp_path: Path) -> DeploymentPaths:
+    """Another machine, on which the same weights were verified once."""
+    paths = DeploymentPaths(home=tmp_path / "partner")
+    describe_encoder(tiny_checkpoints.config("dinov2", tiny_dinov2, "cls"), paths)
+    return paths
+
+
+@pytest.fixture
+def made(
+    dataset: Path,
+    chosen: Profile,
+    own: EncoderConfig,
+    paths: DeploymentPaths,
+    partner: DeploymentPaths,
+    tmp_path: Path,
+) -> Path:
+    """What the partner sends back."""
+    assert give_inputs(dataset, chosen, "image", own, paths, tmp_path / "asked") == 4
+    assert make_vectors(tmp_path / "asked", tmp_path / "made", ORIGIN, partner) == 4
+    return tmp_path / "made"
+
+
+@pytest.fixture
+def taking(chosen: Profile, paths: DeploymentPaths) -> Callable[..., Taken]:
+    def take(folder: Path, **options: bool) -> Taken:
+        encoders, scenes = chosen.encoders, chosen.data.scenes
+        return take_vectors(folder, encoders, scenes, paths, "Ana", **options)
+
+    return take
 
 
 def _write_dataset(paths: DeploymentPaths, weeks: int, scenes: int) -> Path:
