@@ -42,7 +42,7 @@ from pipelines.training.recipe import FittedRecipe, train_recipes
 UNIT = "05001"
 TEN = ("5001", "5360", "8001", "23001", "41001", "50001", "54001", "68001", "73001", "76001")
 PROFILE, RUN = "medellin", "embedded"
-HEAD, LINEAR, BRIGHTNESS = "late_joint", "linear", "brightness"
+HEAD, LINEAR, BOOSTING, BRIGHTNESS = "late_joint", "linear", "boosting", "brightness"
 HORIZONS = (1, 4, 8, 12)
 # The shipped rule makes every week of the municipality an outbreak week in one test year and none
 # in the others; by the usual weeks of five years its label changes within years.
@@ -54,8 +54,8 @@ LATENCY_DAYS = 26  # a Landsat scene is of its final quality two to four weeks a
 LAMBDAS = (-0.5, 0.0, 0.5, 1.0)
 POWER, EPOCHS = 0.8, 30
 COLUMNS = (
-    *("read", "rate", "weeks ahead", "linear", "fused"),
-    *("fused - linear", "could be shown", "epochs"),
+    *("read", "rate", "weeks ahead", "base", "fused"),
+    *("fused - base", "could be shown", "epochs"),
 )
 MULTILINGUAL = {
     "name": "use_text",
@@ -69,10 +69,10 @@ ByHorizon = Mapping[int, Examples]
 
 @dataclass(frozen=True)
 class Forecast:
-    """Predictions of a head and of the linear model on the judged rows, and the fitted recipes."""
+    """Predictions of a head and of what it adds to on the judged rows, and the fitted recipes."""
 
     head: pd.DataFrame
-    linear: pd.DataFrame
+    base: pd.DataFrame
     recipes: Sequence[FittedRecipe]
 
 
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 1e-4, 3e-5])
     parser.add_argument("--years", type=int, nargs="+", default=[2016, 2017, 2018])
+    parser.add_argument("--base", choices=("linear", "best"), default="linear")
     parser.add_argument("--inputs", nargs="+", help="some of what heads read, by name")
     parser.add_argument("--rule", choices=sorted(RULES), default="fixed", help="of a HOME to make")
     asked = parser.parse_args()
@@ -88,7 +89,7 @@ def main() -> None:
     os.environ["DENGUARD_HOME"] = str(home)
     if not (home / "artifacts" / "runs" / RUN / "features.json").is_file():
         build(home, Path(os.environ["DENGUARD_REAL_DATA"]), RULES[asked.rule])
-    profile, paths = load_profile(PROFILE), DeploymentPaths(home=home)
+    profile, paths = _profile(asked.base), DeploymentPaths(home=home)
     multilingual: dict[Modality, EncoderConfig] = {"text": EncoderConfig(**MULTILINGUAL)}
     features = joined(profile, paths)
     own = _examples(features)
@@ -104,6 +105,13 @@ def main() -> None:
     for line in report(inputs, profile, asked.rates, asked.years):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def _profile(base: str) -> Profile:
+    """The home's, with boosted trees beside the linear model where the better is to be the base."""
+    beside = (BOOSTING,) if base == "best" else ()
+    candidates = [{"kind": kind} for kind in (LINEAR, *beside, HEAD)]
+    return load_profile(PROFILE, **{"train.candidates": candidates, "train.base": base})
 
 
 # --- The home
@@ -200,15 +208,16 @@ def forecast(
         targets = test_year_targets(year, profile.calendar)
         delay = profile.data.outcome_delay_weeks
         cuts = {h: fold_cut(targets[0], h, delay) for h in HORIZONS}
-        fitted = train_recipes(rows, (LINEAR, HEAD), profile, cuts, fits)
+        fitted = train_recipes(rows, profile.train.names, profile, cuts, fits)
         recipes.append(fitted[HEAD])
+        base = fitted[HEAD].base
+        names = HEAD, base.kind if base else LINEAR
         for h in HORIZONS:
             own = _judged(rows[h], targets)
-            head, linear = (
-                _frame(own, year, predict_proba(fitted[name].models[h], own))
-                for name in (HEAD, LINEAR)
+            head, beside = (
+                _frame(own, year, predict_proba(fitted[name].models[h], own)) for name in names
             )
-            frames[h].append((head, linear))
+            frames[h].append((head, beside))
     return {
         h: Forecast(
             *(pd.concat(side, ignore_index=True) for side in zip(*found, strict=True)), recipes
@@ -255,22 +264,25 @@ def report(
             for h, one in found.items():
                 yield f"| {name} | {rate:g} | {h} | {_compared(one, profile)} |"
             for recipe in found[HORIZONS[0]].recipes:
-                reasons.setdefault(recipe.lambda_reason, []).append(f"{name}, {rate:g}")
+                told = [f"lambda {recipe.lambda_shift:g}. {recipe.lambda_reason}"]
+                told += [f"base {recipe.base.reason}"] if recipe.base else []
+                for reason in told:
+                    reasons.setdefault(reason, []).append(name)
     yield ""
     for reason, where in reasons.items():
-        yield f"* {reason} ({len(where)} of {sum(map(len, reasons.values()))} trainings)"
+        yield f"* {reason} ({len(where)} trainings: {', '.join(dict.fromkeys(where))})"
     yield ""
     yield from _rows(found, profile)
 
 
 def _compared(one: Forecast, profile: Profile) -> str:
-    found = paired_interval(one.head, one.linear, profile.gate, profile.calendar)
+    found = paired_interval(one.head, one.base, profile.gate, profile.calendar)
     tail = -ndtri(expanded_tail(found.blocks, profile.gate.confidence))
     spread = (found.upper - found.lower) / 2 / tail
     smallest = (tail + ndtri(POWER)) * spread
     epochs = ", ".join(str(recipe.epochs) for recipe in one.recipes)
     return (
-        f"{_brier(one.linear):.4f} | {_brier(one.head):.4f} | {found.mean:+.4f} "
+        f"{_brier(one.base):.4f} | {_brier(one.head):.4f} | {found.mean:+.4f} "
         f"({found.lower:+.4f} to {found.upper:+.4f}) | {smallest:.4f} | {epochs}"
     )
 
@@ -282,10 +294,10 @@ def _brier(rows: pd.DataFrame) -> float:
 def _rows(found: Mapping[int, Forecast], profile: Profile) -> Iterator[str]:
     """How many rows, positives, scenes and blocks the tables rest on."""
     for h, one in found.items():
-        rows = one.linear
+        rows = one.base
         by_year = rows.groupby("test_year")["label"].agg(["size", "sum"])
         told = ", ".join(f"{y}: {int(r['sum'])} of {int(r['size'])}" for y, r in by_year.iterrows())
-        blocks = paired_interval(one.head, one.linear, profile.gate, profile.calendar).blocks
+        blocks = paired_interval(one.head, one.base, profile.gate, profile.calendar).blocks
         scenes = int(one.head["has_image"].sum())
         yield (
             f"{h} weeks ahead: {len(rows)} rows, {scenes} with a scene, {blocks} blocks; "

@@ -12,6 +12,7 @@ import numpy as np
 from pipelines.arrays import Float64s
 from pipelines.encoder_config import Frozen
 from pipelines.paper.config import TunedConfig
+from pipelines.training.one_error import within_one_error
 
 Part = Literal["learning_rate", "lambda_shift", "noise_sigma", "alignment_weight"]
 ORDER: tuple[Part, ...] = ("learning_rate", "lambda_shift", "noise_sigma", "alignment_weight")
@@ -25,12 +26,13 @@ class Setting(Frozen):
     noise_sigma: float = 0.0
     alignment_weight: float = 0.0
 
-    def away(self, plain: Setting) -> tuple[int, float]:
-        """How far from the plain setting: values that differ, then how much."""
+    def away(self, plain: Setting) -> float:
+        """How far from the plain setting: how many values differ, plus a share of one for how
+        much."""
         rates = abs(float(np.log10(self.learning_rate / plain.learning_rate)))
-        others = [getattr(self, part) for part in ORDER[1:]]
-        differ = (rates > 0) + sum(value != 0 for value in others)
-        return differ, rates + sum(map(abs, others))
+        others = [abs(float(getattr(self, part))) for part in ORDER[1:]]
+        much = rates + sum(others)
+        return (rates > 0) + sum(value > 0 for value in others) + much / (1 + much)
 
 
 # Validation scores (S,) of a setting over the seeds, more is better.
@@ -56,16 +58,15 @@ def choose(scores: Mapping[Setting, Float64s], plain: Setting, rule: str) -> tup
     """The setting that a rule takes, and its reason.
 
     "best": the highest mean; "one_standard_error": the plainest that is not below the best by more
-    than one standard error of the paired difference over seeds, as training/tune.py has it.
+    than one standard error of the paired difference over seeds.
     """
-    best = max(scores, key=lambda one: (scores[one].mean(), *(-x for x in one.away(plain))))
-    if rule == "best":
-        return best, f"the best of {len(scores)} on validation"
-    within = [one for one, score in scores.items() if _lost(scores[best], score) <= 0]
-    chosen = min(within, key=lambda one: (*one.away(plain), -scores[one].mean()))
+    lost = {one: 1.0 - score for one, score in scores.items()}
+    best, within = within_one_error(lost, lambda one: one.away(plain))
+    kept = within if rule == "one_standard_error" else [best]
+    chosen = min(kept, key=lambda one: (one.away(plain), lost[one].mean()))
     if chosen == best:
         return chosen, f"the best of {len(scores)} on validation"
-    behind = scores[best].mean() - scores[chosen].mean()
+    behind = lost[chosen].mean() - lost[best].mean()
     return chosen, f"the plainest within one standard error of the best ({behind:.4f} below it)"
 
 
@@ -93,9 +94,3 @@ def _stage(
     chosen, reason = choose(scores, plain, config.rule)
     gain = float(scores[chosen].mean() - score(start).mean())
     return Choice(chosen, reason, len(tried), gain)
-
-
-def _lost(best: Float64s, score: Float64s) -> float:
-    """Mean score below the best, less one standard error of the paired difference."""
-    below = best - score
-    return float(below.mean() - below.std(ddof=1) / np.sqrt(len(below)))
