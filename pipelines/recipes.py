@@ -8,21 +8,20 @@ out, so that a key that a later version adds does not turn every champion into a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from pipelines.candidate_config import forecaster_kind
 from pipelines.contracts import HeadKind, content_id
 from pipelines.data_config import DataConfig
+from pipelines.encoder_config import EmbedConfig
 from pipelines.errors import ConfigError
+from pipelines.evaluation_config import EvaluateConfig
 from pipelines.label_config import LabelConfig
-from pipelines.place_config import WeekConfig
+from pipelines.place_config import PlaceConfig, WeekConfig
 from pipelines.plain_yaml import sentence
 from pipelines.train_config import TrainConfig
-
-if TYPE_CHECKING:
-    from pipelines.config import Profile
 
 _DATA = ("first_week", "reporting_delay_weeks", "maturity", "text_window", "scenes")
 _FIRST_LANGUAGE = "es"  # of prompts, where a recipe of the first version named none
@@ -43,7 +42,24 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
         ) from err
 
 
-def recipe_of(profile: Profile, head: HeadKind) -> dict[str, Any]:
+class Choices(Protocol):
+    """The parts of a profile that decide a model."""
+
+    @property
+    def place(self) -> PlaceConfig: ...
+    @property
+    def data(self) -> DataConfig: ...
+    @property
+    def labels(self) -> LabelConfig: ...
+    @property
+    def embed(self) -> EmbedConfig | None: ...
+    @property
+    def train(self) -> TrainConfig: ...
+    @property
+    def evaluate(self) -> EvaluateConfig: ...
+
+
+def recipe_of(profile: Choices, head: HeadKind) -> dict[str, Any]:
     """The choices of a profile that a head's model follows from; see Profile.recipe."""
     data = {"first_week", "reporting_delay_weeks", "maturity"}
     reads_vectors = forecaster_kind(head).reads_vectors
@@ -70,7 +86,7 @@ def recipe_of(profile: Profile, head: HeadKind) -> dict[str, Any]:
     return recipe
 
 
-def _of_vectors(profile: Profile) -> dict[str, object]:
+def _of_vectors(profile: Choices) -> dict[str, object]:
     """What a model that reads vectors follows from beside the rest."""
     found: dict[str, object] = {
         "language": profile.place.language,
