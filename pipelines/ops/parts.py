@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.config import DeploymentPaths
 from pipelines.run.lock_file import LockOwner
-from pipelines.run.outputs import IngestOutput, SceneFetchOutput
+from pipelines.run.outputs import SceneFetchOutput
 from pipelines.run.progress import spell
 from pipelines.steps.history import PartView, RunHistory, State
 from pipelines.steps.runner import STEPS
@@ -76,7 +76,7 @@ def step_views(
 
 def _steps(run: RunHistory) -> list[str]:
     """Every step in order; a run of a version that fetched no scenes had no step for it."""
-    older = IngestOutput.step in run.parts and FETCH not in run.parts
+    older = FETCH not in run.parts and run.parts.keys() - {"", "start"}
     return [step for step in ("start", *STEPS) if step != FETCH or not older]
 
 

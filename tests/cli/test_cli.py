@@ -19,7 +19,7 @@ WRONG = {
     "run --profile sample --run-id ../x": "not a usable run id",
     "run --profile sample --as-of 2018-w60 --run-id x": "not an epidemiological week",
     "run --profile sample --horizon 99 --run-id x": "less than or equal to 12",
-    "step fly --run-id x": "use start, or one of ingest",
+    "step fly --run-id x": "use start, or one of fetch_scenes",
     "step validate --run-id never": "run the earlier step again",
     "drop --table gone.csv --received 2018-12-04": "name the metadata.csv file",
     "drop --table README.md --received 2018-12-04": "it is not a municipal table",
