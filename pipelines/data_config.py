@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipelines.cell_limits import MOST_WEEKLY_CASES
 from pipelines.contracts import SCENE_BESIDE, IndexName, SourceName
@@ -182,6 +183,35 @@ class Limits(Frozen):
     )
 
 
+# What a layout of scenes may name, and which text it stands for.
+LAYOUT_FIELDS = {
+    "unit": r"[^/]+?",
+    "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "yyyymmdd": r"[0-9]{8}",
+    "year": r"[0-9]{4}",
+    "month": r"[0-9]{1,2}",
+    "day": r"[0-9]{1,2}",
+    "week": r"[0-9]{1,2}",
+}
+_DAYS = ({"date"}, {"yyyymmdd"}, {"year", "month"}, {"year", "month", "day"}, {"year", "week"})
+
+
+def check_layout(layout: str) -> str:
+    """The layout itself. Raises ValueError if it does not name a unit and a day, each once."""
+    names, rest = re.findall(r"\{([a-z]+)\}", layout), re.sub(r"\{[a-z]+\}", "", layout)
+    if set(names) - set(LAYOUT_FIELDS) or set(rest) & {"{", "}"}:
+        raise ValueError(f"it may name {', '.join(f'{{{name}}}' for name in LAYOUT_FIELDS)} alone")
+    once = len(names) == len(set(names)) and "unit" in names
+    if not once or set(names) - {"unit"} not in _DAYS:
+        raise ValueError(
+            "it names {unit} once, and the day once: {date}, {yyyymmdd}, {year} and {month} with "
+            "or without {day}, or {year} and {week}"
+        )
+    if layout.startswith("/") or ".." in layout.split("/"):
+        raise ValueError("it lies inside the folder of images")
+    return layout
+
+
 class DataConfig(Frozen):
     """What is ingested and how samples are made from it."""
 
@@ -204,6 +234,11 @@ class DataConfig(Frozen):
     text_window: TextWindow = TextWindow()
     notes: NotesPolicy = NotesPolicy()
     scenes: ScenePolicy = ScenePolicy()
+    scene_layout: Annotated[str, AfterValidator(check_layout)] | None = Field(
+        None,
+        description="how somebody else's scenes are named, such as S2_{unit}_{yyyymmdd}.tif; none "
+        "= {unit}/image_{date}",
+    )
     max_blank_share: float = Field(
         0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
     )

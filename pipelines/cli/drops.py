@@ -31,7 +31,8 @@ def drop(
         str, typer.Option(envvar="DENGUARD_PROFILE", help="whose source reads the files")
     ] = "sample",
     images: Annotated[
-        Path | None, typer.Option(help="folder with <code>/image_<date>.<ext>")
+        Path | None,
+        typer.Option(help="folder with <code>/image_<date>.<ext>, or as data.scene_layout says"),
     ] = None,
     edition: Annotated[
         int, typer.Option(min=1, max=99, help="2 and more: received later on the same day")
@@ -82,12 +83,25 @@ def drop(
     chosen = load_profile(profile)
     require_received(info.received_date, chosen.place.today())
     require_not_withdrawn_name(deployment_paths(), info.folder_name)
-    made = _made(chosen, info, given, images, until)
+    made = _of_layout(chosen, info, given, images, until)
     if made is None:
         say("no drop was made: each of these scenes is in a drop already, as it is")
         return
     share_drop(deployment_paths(), read_drop(made))
     say(f"drop ready: {made}")
+
+
+def _of_layout(
+    profile: Profile, info: DropInfo, given: list[Path], images: Path | None, until: str | None
+) -> Path | None:
+    """The drop, its scenes named as the profile says that they are."""
+    from pipelines.data.scene_layout import Layout, standard_layout
+
+    if images is None or profile.data.scene_layout is None:
+        return _made(profile, info, given, images, until)
+    layout = Layout(profile.data.scene_layout, profile.calendar)
+    with standard_layout(images, layout, deployment_paths().drops) as standard:
+        return _made(profile, info, given, standard, until)
 
 
 def _made(

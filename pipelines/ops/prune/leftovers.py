@@ -12,7 +12,7 @@ from pipelines.ops.prune.items import Item, item
 
 AWAY = "pruned"  # what is being deleted is called .<name>.pruned first
 _DAY = timedelta(days=1)
-_OURS = re.compile(rf"\.(.+\.([a-z0-9_]{{8}}|partial|old|{AWAY})|fetch-[a-z0-9_]{{8}})")
+_OURS = re.compile(rf"\.(.+\.([a-z0-9_]{{8}}|partial|old|{AWAY})|(fetch|layout)-[a-z0-9_]{{8}})")
 _RUN_AWAY = re.compile(rf"\.[0-9a-f]{{32}}\.{AWAY}")  # files of a run of MLflow that went
 _NOT_OURS = {"mlflow", "local", "weights", "locks"}  # rooms that other programs fill
 _GIVEN = ("drops", "answers", "withdrawn")  # below data/: each file or folder in there is whole
