@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.bases import BASED, CUTS, crooked, with_trees
 
+from pipelines.arrays import Float64s
 from pipelines.config import Profile, load_profile
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle, load_verified_bundle, write_bundle
@@ -228,3 +229,44 @@ def test_a_recipe_names_its_bases_only_where_there_is_a_choice() -> None:
 
 def _sample(*change: object) -> Profile:
     return load_profile("sample", **({str(change[0]): change[1]} if change else {}))
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A base of log odds that are handed in, under a calibration."""
+
+    fitted: Forecaster
+    own: Float64s
+    out_of_fold: Float64s
+    calibration: Platt
+    kind: str = "given"
+
+    def logit(self) -> Float64s:
+        return self.own
+
+    def logit_before(self, season: int) -> Float64s:
+        return self.own
+
+
+def test_a_head_adds_the_same_to_cautious_log_odds_once_these_are_calibrated(rows: Rows) -> None:
+    """A base that is four times too cautious, and the same one calibrated beforehand."""
+    from pipelines.training.fused import HeadConfig, out_of_fold, refit
+    from pipelines.training.inner import linear_stage
+
+    profile = with_trees(horizons=(4,))
+    train, folds = linear_stage(rows[4], profile, CUTS[4]).for_fit()
+    cautious, plain = Platt(4.0, 0.2), Platt()
+    config = HeadConfig(profile.train, 0.0, 2)
+    made = []
+    for logit, calibration in (
+        (folds.linear_logit, cautious),
+        (cautious.logit(folds.linear_logit), plain),
+    ):
+        over = replace(folds, base=_Given(folds.linear, logit, logit, calibration))
+        fused = refit("early", train, over, config)
+        assert fused is not None
+        made.append((fused.residual(train), out_of_fold("early", train, over, config)))
+    (small, first), (whole, second) = made
+    assert np.abs(whole).max() > 0.1
+    np.testing.assert_allclose(4.0 * small, whole, atol=1e-5)
+    np.testing.assert_allclose(cautious.logit(first), second, atol=1e-5)
