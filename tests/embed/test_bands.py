@@ -27,7 +27,9 @@ from pipelines.embed.work import ShardWork, read_work
 from pipelines.encoder_config import EmbedConfig, EncoderConfig
 from pipelines.errors import EncoderError, StoreError
 from pipelines.features.build import build_features
+from pipelines.run import start_run
 from pipelines.run.outputs import PlanOutput, ShardOutput, ToEmbed
+from pipelines.steps.report_inputs import embedding
 from pipelines.steps.summary import _plan, _shard
 from pipelines.storage import read_json
 
@@ -254,3 +256,18 @@ def test_the_plan_says_in_words_which_scenes_cannot_be_read() -> None:
     counts = {"image": ToEmbed(distinct=3, missing=0, lacking=1)}
     plan = PlanOutput(shards=(0,), titles=("",), work_files=("",), counts=counts, new_inputs="")
     assert _plan(plan).endswith("scenes without the encoder's bands, where the image is missing: 1")
+
+
+def test_the_report_counts_the_scenes_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_HOME", str(tmp_path))
+    run, known = start_run("week", {"profile": "ci"}), ToEmbed(distinct=5, missing=3, lacking=1)
+    run.finish(
+        PlanOutput(
+            shards=(0,), titles=("",), work_files=("",), counts={"image": known}, new_inputs=""
+        )
+    )
+    done = {"inputs": 3, "encoder_started": True, "embedded": 1, "truncated": 0, "seconds": 1.0}
+    run.finish(ShardOutput(modality="image", lacking=2, **done), 0)
+    assert embedding(run)["image"]["scenes without the encoder's bands"] == 3
