@@ -165,11 +165,9 @@ def validate_drops(
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
     assessment = assess_drops(usable, rows, cells, previous, context, answers or {}, kept)
-    tables = _accepted_tables(usable, rows, accepted, assessment, context)
-    noted = note_vintages(usable, units, config.unknown_again, calendar)
-    tables = replace(tables, notes=ordered("notes", noted.notes))
+    tables, noted = _accepted_tables(usable, rows, accepted, assessment, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
-    crowded = too_many_bad(usable, findings)
+    across += too_many_bad(usable, findings)
     drops = [raw.drop.name for raw in raws]
     findings = [replace(f, rows=once(f.rows, drops)) for f in findings]
     refused = once(_all_refused(usable), drops)
@@ -179,14 +177,13 @@ def validate_drops(
         *(i for raw in raws for i in raw.issues),
         *recoding,
         *across,
-        *crowded,
         *to_issues(findings, calendar),
         *refused_issues(refused),
         *odd_units(readable, () if previous is None else previous.units["unit_id"]),
         *_changes(usable, rows, assessment.cells, previous, context),
         *revised_issues(revised, calendar),
         *doubt_issues(assessment, usable, config.plausibility.max_held_share),
-        *noted.issues,
+        *noted,
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
@@ -208,11 +205,13 @@ def _accepted_tables(
     scenes: pd.DataFrame,
     assessment: Assessment,
     context: Context,
-) -> Tables:
-    """Clean tables of what is not held, and what was doubted."""
-    full = context.config.updates == "full"
+) -> tuple[Tables, tuple[Issue, ...]]:
+    """Clean tables of what is not held, what was doubted and noted; issues of the notes."""
+    full, words = context.config.updates == "full", context.config.unknown_again
+    noted = note_vintages(raws, rows["unit_id"].unique().tolist(), words, context.calendar)
     tables = build_tables(raws, rows, assessment.cells, scenes, context.calendar, withdraw=full)
-    return replace(tables, doubts=ordered("doubts", assessment.doubts))
+    doubts, notes = ordered("doubts", assessment.doubts), ordered("notes", noted.notes)
+    return replace(tables, doubts=doubts, notes=notes), noted.issues
 
 
 def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
