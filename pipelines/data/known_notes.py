@@ -1,7 +1,7 @@
 """Notes that an origin knows, newest first: the rule, and the guard that asks it again by days.
 
 A note is known at an origin if neither its week nor its known day (note_vintages.py) lies after the
-origin week; of several versions of one note the one that became known last counts.
+origin week; of several versions of one note that are known the one received last counts.
 Shape letters: N versions of notes.
 """
 
@@ -35,7 +35,7 @@ class Note:
 
 @dataclass(frozen=True)
 class KnownNotes:
-    """Versions of the notes of some units, ascending by the day they became known.
+    """Versions of the notes of some units, oldest receipt first, then by the day they were known.
 
     Attributes:
         unit: (N,) row of the matrices, -1 of a note about all units.
@@ -98,9 +98,9 @@ def known_notes(
     mine = notes.assign(known_from=known_from)[notes["unit_id"].isin(place)]
     if mine.empty:
         return None
-    mine = mine.sort_values(["known_date", "received_date"], kind="stable")
+    mine = mine.sort_values(["received_date", "known_date"], kind="stable")
     return KnownNotes(
-        unit=mine["unit_id"].map(place).to_numpy(np.int64),
+        unit=np.array([place[unit] for unit in mine["unit_id"]], dtype=np.int64),
         week=mine["week_no"].to_numpy(np.int64),
         known_from=mine["known_from"].to_numpy(np.int64),
         kind=mine["kind"].to_numpy(dtype=object),

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
@@ -128,15 +129,12 @@ def _unknown_units(notes: pd.DataFrame) -> list[Issue]:
 
 def _known_late(versions: pd.DataFrame, calendar: Calendar) -> list[Issue]:
     """Old notes without a day of writing: no earlier forecast may be tried with them."""
-    out, late = [], versions[versions["written"] == ""]
-    ends = pd.Series(
-        [calendar.week_end(w) for w in late["week_no"]], index=late.index, dtype=object
-    )
-    old = late[(ends + timedelta(days=_LATE_DAYS)) < late["received_date"]] if len(late) else late
+    pairs = zip(versions["week_no"].tolist(), versions["received_date"].tolist(), strict=True)
+    ended = [calendar.week_end(week) + timedelta(days=_LATE_DAYS) < day for week, day in pairs]
+    out, old = [], versions[(versions["written"] == "").to_numpy() & np.array(ended, dtype=bool)]
     for file, rows in old.groupby("file", sort=False):
-        first, last = (
-            calendar.week_label(w) for w in (rows["week_no"].min(), rows["week_no"].max())
-        )
+        weeks = rows["week_no"].to_numpy(np.int64)
+        first, last = (calendar.week_label(week) for week in (weeks.min(), weeks.max()))
         out.append(
             issue(
                 Level.WARNING,

@@ -50,7 +50,7 @@ from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scene_observations import with_observations
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
-from pipelines.data.suite import Finding, Suite
+from pipelines.data.suite import Suite
 from pipelines.data.tables import Tables, ordered
 from pipelines.data.validation_result import ValidationResult
 from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues
@@ -141,14 +141,6 @@ def _drop_issue(err: DropError) -> Issue:
     return issue(Level.CRITICAL, code, err.what, err.where, err.fix)
 
 
-def _with_notes(
-    tables: Tables, usable: Sequence[RawDrop], units: Sequence[str], context: Context
-) -> tuple[Tables, Sequence[Issue]]:
-    """The tables with the notes of all drops, and what was found about these."""
-    noted = note_vintages(usable, units, context.config.unknown_again, context.calendar)
-    return replace(tables, notes=ordered("notes", noted.notes)), noted.issues
-
-
 def validate_drops(
     raws: Sequence[RawDrop],
     scenes: pd.DataFrame,
@@ -182,25 +174,25 @@ def validate_drops(
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
     assessment = assess_drops(usable, rows, cells, previous, context, answers or {}, kept)
-    tables = _accepted_tables(usable, rows, accepted, assessment, context)
-    tables, note_issues = _with_notes(tables, usable, units, context)
+    tables, noted = _accepted_tables(usable, rows, accepted, assessment, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
-    crowded = too_many_bad(usable, findings)
-    findings, refused = _once_each(findings, usable, [raw.drop.name for raw in raws])
+    across += too_many_bad(usable, findings)
+    drops = [raw.drop.name for raw in raws]
+    findings = [replace(f, rows=once(f.rows, drops)) for f in findings]
+    refused = once(_all_refused(usable), drops)
     revised, quarantine = drift.revisions(tables), to_quarantine(findings, [refused])
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
         *recoding,
         *across,
-        *crowded,
         *to_issues(findings, calendar),
         *refused_issues(refused),
         *odd_units(readable, () if previous is None else previous.units["unit_id"]),
         *_changes(usable, rows, assessment.cells, previous, context),
         *revised_issues(revised, calendar),
         *doubt_issues(assessment, usable, config.plausibility.max_held_share),
-        *note_issues,
+        *noted,
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
@@ -222,19 +214,13 @@ def _accepted_tables(
     scenes: pd.DataFrame,
     assessment: Assessment,
     context: Context,
-) -> Tables:
-    """Clean tables of what is not held, and what was doubted."""
-    full = context.config.updates == "full"
+) -> tuple[Tables, tuple[Issue, ...]]:
+    """Clean tables of what is not held, what was doubted and noted; issues of the notes."""
+    full, words = context.config.updates == "full", context.config.unknown_again
+    noted = note_vintages(raws, rows["unit_id"].unique().tolist(), words, context.calendar)
     tables = build_tables(raws, rows, assessment.cells, scenes, context.calendar, withdraw=full)
-    return replace(tables, doubts=ordered("doubts", assessment.doubts))
-
-
-def _once_each(
-    findings: Sequence[Finding], usable: Sequence[RawDrop], drops: Sequence[str]
-) -> tuple[list[Finding], pd.DataFrame]:
-    """Findings and refused lines, what several drops repeat named once."""
-    told = [replace(f, rows=once(f.rows, drops)) for f in findings]
-    return told, once(_all_refused(usable), drops)
+    doubts, notes = ordered("doubts", assessment.doubts), ordered("notes", noted.notes)
+    return replace(tables, doubts=doubts, notes=notes), noted.issues
 
 
 def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:

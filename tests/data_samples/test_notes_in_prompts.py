@@ -105,6 +105,19 @@ def test_of_versions_the_one_known_last_counts(ten_tables: Tables) -> None:
     assert of_one(ten_tables, first, corrected, later) == "Corregida."
 
 
+def test_a_correction_is_not_undone_by_what_it_corrects(ten_tables: Tables) -> None:
+    """The first version had a latency, and became known after its own correction."""
+    tables = with_notes(
+        ten_tables,
+        ("05001", ORIGIN - 3, "Primera.", end(-1)),
+        ("05001", ORIGIN - 3, "Corregida.", end(-2)),
+    )
+    received = [end(-3), end(-2)] if tables.notes["text"][0] == "Primera." else [end(-2), end(-3)]
+    tables = replace(tables, notes=tables.notes.assign(received_date=received))
+    found = prompts(tables, profile_of(), (ORIGIN, ORIGIN))
+    assert found["05001", ORIGIN].endswith("Notas: Corregida.")
+
+
 def test_a_note_taken_back_is_gone_from_then_on(ten_tables: Tables) -> None:
     first, back = ("05001", ORIGIN - 3, "Sí.", end(-3)), ("05001", ORIGIN - 3, "", end(-1))
     found = prompts(with_notes(ten_tables, first, back), profile_of(), (ORIGIN - 2, ORIGIN))
