@@ -60,8 +60,6 @@ def build_results(
         table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
         for g in groups
     ]
-    baselines: Any = measures["baselines"]
-    swept = [g for g in groups if "sweep" in g]
     return {
         "dataset": prepared.about["name"],
         "protocol": prepared.protocol,
@@ -82,14 +80,10 @@ def build_results(
             if "ablation" in g
             for row in ablation_rows(g, approaches[g["approach"]], scorer)
         ],
-        "lambda": [lambda_row(g, approaches[g["approach"]], scorer) for g in swept],
-        "tuned": [
-            row
-            for g in groups
-            for row in tuned_rows(
-                g.get("tuned", ()), named(g, approaches[g["approach"]]), prepared, study
-            )
+        "lambda": [
+            lambda_row(g, approaches[g["approach"]], scorer) for g in groups if "sweep" in g
         ],
+        "tuned": _tuned(groups, approaches, prepared, study),
         "baselines": {
             name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
         },
@@ -103,6 +97,22 @@ def build_results(
         "epochs": study.epochs,
         "versions": versions(),
     }
+
+
+def _tuned(
+    groups: Sequence[Record],
+    approaches: Mapping[str, Approach],
+    prepared: Prepared,
+    study: StudyConfig,
+) -> list[Record]:
+    """Rows of every group that was tuned."""
+    return [
+        row
+        for g in groups
+        for row in tuned_rows(
+            g.get("tuned", ()), named(g, approaches[g["approach"]]), prepared, study
+        )
+    ]
 
 
 def rows_by_part(prepared: Prepared) -> Record:

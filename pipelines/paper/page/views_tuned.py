@@ -4,7 +4,6 @@ large a difference these rows could have shown."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pipelines.paper.page.numbers import NONE, number, signed, span
 from pipelines.paper.page.views import Record, Rows, Shown, Side
@@ -42,7 +41,7 @@ def _rests_on(row: Record) -> str:
     )
 
 
-def _row(row: Record) -> dict[str, Any]:
+def _row(row: Record) -> dict[str, object]:
     found = row["difference"]
     smallest = found["smallest_shown"] if found else None
     return {
