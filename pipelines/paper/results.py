@@ -56,8 +56,10 @@ def build_results(
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
-    baselines: Any = measures["baselines"]
-    swept = [g for g in groups if "sweep" in g]
+    table1 = [
+        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
+        for g in groups
+    ]
     return {
         "dataset": prepared.about["name"],
         "protocol": prepared.protocol,
@@ -67,10 +69,7 @@ def build_results(
         "issues": prepared.about["issues"],
         "rows": rows_by_part(prepared),
         "first_line": first_line(prepared, groups, approaches, baselines, scorer),
-        "table1": [
-            table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
-            for g in groups
-        ],
+        "table1": table1,
         "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], scorer)],
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
@@ -81,8 +80,10 @@ def build_results(
             if "ablation" in g
             for row in ablation_rows(g, approaches[g["approach"]], scorer)
         ],
-        "lambda": [lambda_row(g, approaches[g["approach"]], scorer) for g in swept],
-        "tuned": _tuned(groups, prepared, study),
+        "lambda": [
+            lambda_row(g, approaches[g["approach"]], scorer) for g in groups if "sweep" in g
+        ],
+        "tuned": _tuned(groups, approaches, prepared, study),
         "baselines": {
             name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
         },
@@ -98,9 +99,13 @@ def build_results(
     }
 
 
-def _tuned(groups: Sequence[Record], prepared: Prepared, study: StudyConfig) -> list[Record]:
-    """Rows of the tuned table; none where the study tunes nothing."""
-    approaches = {a.id: a for a in study.approaches}
+def _tuned(
+    groups: Sequence[Record],
+    approaches: Mapping[str, Approach],
+    prepared: Prepared,
+    study: StudyConfig,
+) -> list[Record]:
+    """Rows of every group that was tuned."""
     return [
         row
         for g in groups

@@ -145,10 +145,12 @@ def _flat(row: Row) -> dict[str, Any]:
     return {**row, "weights": weights, "f1_lower": bounds[0], "f1_upper": bounds[1]}
 
 
-def _tuned(row: Row) -> dict[str, Any]:
+def _tuned(row: Row) -> dict[str, object]:
     """A way with the values of all turns in one cell each."""
     found = row["difference"] or {}
-    values = {str(part): " ".join(f"{value:g}" for value in row[part]) for part in ORDER}
+    values: dict[str, object] = {
+        part: " ".join(f"{value:g}" for value in row[part]) for part in ORDER
+    }
     return {
         **_flat(row),
         **values,

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pipelines.arrays import Int64s, Texts
 from pipelines.paper.config import StudyConfig
-from pipelines.paper.groups import Record
 from pipelines.paper.prepared import Prepared, study_of
 from pipelines.paper.scores import ScoreInterval, interval, paired_interval, resampling_groups
 from pipelines.paper.tuned.search import ORDER
-from pipelines.paper.tuned.train import PLAIN, WAYS
+from pipelines.paper.tuned.train import PLAIN, WAYS, Turn
 
 
 class Pooled:
     """Labels and groups of the test rows of all turns, in the turns' order."""
 
-    def __init__(
-        self, turns: Sequence[Mapping[str, Any]], prepared: Prepared, study: StudyConfig
-    ) -> None:
+    def __init__(self, turns: Sequence[Turn], prepared: Prepared, study: StudyConfig) -> None:
         at = np.concatenate([np.array(turn["test"], dtype=np.int64) for turn in turns])
         rows = study_of(prepared)
         self.turns, self.resamples = turns, study.resamples
@@ -44,8 +40,8 @@ class Pooled:
 
 
 def tuned_rows(
-    turns: Sequence[Mapping[str, Any]], named: Record, prepared: Prepared, study: StudyConfig
-) -> list[Record]:
+    turns: Sequence[Turn], named: Mapping[str, object], prepared: Prepared, study: StudyConfig
+) -> list[dict[str, object]]:
     """One row a way; none if nothing was tuned.
 
     Args:
@@ -57,7 +53,7 @@ def tuned_rows(
     return [{**named, **_row(way, pooled)} for way in WAYS if way in turns[0]["ways"]]
 
 
-def _row(way: str, pooled: Pooled) -> Record:
+def _row(way: str, pooled: Pooled) -> dict[str, object]:
     ways = [turn["ways"][way] for turn in pooled.turns]
     score, against = pooled.score(way), pooled.against_plain(way)
     return {
@@ -66,7 +62,7 @@ def _row(way: str, pooled: Pooled) -> Record:
         "seeds": len(ways[0]["predicted"]),
         "rows": len(pooled.label),
         "groups": len(np.unique(pooled.groups)),
-        **{part: [one["setting"][part] for one in ways] for part in ORDER},
+        **{part: [float(one["setting"][part]) for one in ways] for part in ORDER},
         "reasons": [one["reason"] for one in ways],
         "tried": sum(one["tried"] for one in ways),
         "selection_f1": float(np.mean([one["selection_f1"] for one in ways])),
@@ -76,7 +72,7 @@ def _row(way: str, pooled: Pooled) -> Record:
     }
 
 
-def _difference(found: ScoreInterval | None) -> Record | None:
+def _difference(found: ScoreInterval | None) -> dict[str, float | None] | None:
     """None where one group carries no interval."""
     if found is None:
         return None

@@ -8,8 +8,9 @@ each modality alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from pipelines.contracts import Modality
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.paper.cells import Cell, parts_of, train_cell
 from pipelines.paper.config import StudyConfig, TunedConfig
-from pipelines.paper.groups import REG_NEEDS, Record, alone_of
+from pipelines.paper.groups import REG_NEEDS, alone_of
 from pipelines.paper.prepared import Prepared
 from pipelines.paper.protocols import parts_by_group
+from pipelines.paper.result_rows import Records, selection_mean
 from pipelines.paper.tuned.search import ORDER, Choice, Part, Setting, search
 from pipelines.paper.vectors import study_rows
 from pipelines.training.train import FusedRows
@@ -36,6 +38,27 @@ PARTS: Mapping[str, Part] = {
 WAYS = (PLAIN, *PARTS, ALL, "image", "text")  # in the order of the table
 
 
+class Way(TypedDict):
+    """A choice of one turn, and what its trainings call on the turn's test rows.
+
+    `predicted`: (S, T) classes of S seeds; see search.Choice for the rest.
+    """
+
+    setting: Mapping[str, float]
+    reason: str
+    tried: int
+    gain: float
+    selection_f1: float
+    predicted: Sequence[Sequence[int]]
+
+
+class Turn(TypedDict):
+    """The test rows of a turn, as positions among the usable rows, and its ways."""
+
+    test: Sequence[int]
+    ways: Mapping[str, Way]
+
+
 class Trainer:
     """Trainings of one approach and fusion in one turn, each found again if it was made."""
 
@@ -44,7 +67,7 @@ class Trainer:
     ) -> None:
         self.cell, self.rows, self.prepared, self.study, self.of = cell, rows, prepared, study, of
 
-    def records(self, setting: Setting) -> list[Record]:
+    def records(self, setting: Setting) -> Records:
         """Records of a setting, one a seed."""
         own = setting.model_dump(exclude={"learning_rate"})
         cell = self.cell.model_copy(update=own)
@@ -57,13 +80,15 @@ class Trainer:
         """(S,) validation macro F1 over the seeds."""
         return np.array([record["selection_f1"] for record in self.records(setting)])
 
-    def way(self, choice: Choice) -> Record:
+    def way(self, choice: Choice) -> Way:
         """A choice with the classes that its trainings call on the turn's test rows."""
         records = self.records(choice.setting)
         return {
-            **asdict(choice),
             "setting": choice.setting.model_dump(),
-            "selection_f1": float(np.mean([r["selection_f1"] for r in records])),
+            "reason": choice.reason,
+            "tried": choice.tried,
+            "gain": choice.gain,
+            "selection_f1": selection_mean(records),
             "predicted": [record["predicted"] for record in records],
         }
 
@@ -87,7 +112,7 @@ def train_tuned(
     vectors: tuple[ModalityVectors, ModalityVectors],
     prepared: Prepared,
     study: StudyConfig,
-) -> list[Record]:
+) -> list[Turn]:
     """One record a turn: {test: positions among the usable rows, ways: {way: choice and
     predictions}}; none under the paper's protocol or without `tuned` in the study.
 
@@ -98,7 +123,7 @@ def train_tuned(
         return []
     rows = study_rows(prepared, *vectors, stretched=True)
     cell = Cell(spaces=spaces, fusion=fusion, seed=0, stretched=True)
-    turns = []
+    turns: list[Turn] = []
     for turn in range(study.tuned.turns):
         of = turned(prepared, turn)
         ways = _ways(Trainer(cell, rows, of, study, study.tuned), alone_of(fusion, study))
@@ -107,7 +132,7 @@ def train_tuned(
     return turns
 
 
-def _ways(trainer: Trainer, alone: tuple[Modality, ...]) -> dict[str, Record]:
+def _ways(trainer: Trainer, alone: tuple[Modality, ...]) -> dict[str, Way]:
     """Every way of one turn."""
     first = Setting(learning_rate=trainer.of.learning_rate[0])
     plain = search(first, ("learning_rate",), trainer.score, trainer.of)
