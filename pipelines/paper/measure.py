@@ -17,11 +17,12 @@ from pipelines.embed.base import load_encoder
 from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import EncoderError, TrainingError
 from pipelines.fusion.alignment import Shift, modality_gap
+from pipelines.fusion.space import pca_points
 from pipelines.paper.baselines import baselines
 from pipelines.paper.cells import parts_of
 from pipelines.paper.cone import Encode, cone_record, untrained_encoders
 from pipelines.paper.config import StudyConfig
-from pipelines.paper.gap import gap_record, pca_points
+from pipelines.paper.gap import gap_record
 from pipelines.paper.prepared import SCENES, Prepared, study_of
 from pipelines.paper.scores import classification_scores, interval, resampling_groups
 from pipelines.paper.vectors import MODALITIES, modality_vectors, study_rows

@@ -56,10 +56,7 @@ def build_results(
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
-    table1 = [
-        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
-        for g in groups
-    ]
+    baselines: Any = measures["baselines"]
     return {
         "dataset": prepared.about["name"],
         "protocol": prepared.protocol,
@@ -69,7 +66,10 @@ def build_results(
         "issues": prepared.about["issues"],
         "rows": rows_by_part(prepared),
         "first_line": first_line(prepared, groups, approaches, baselines, scorer),
-        "table1": table1,
+        "table1": [
+            table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
+            for g in groups
+        ],
         "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], scorer)],
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],

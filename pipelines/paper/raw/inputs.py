@@ -132,8 +132,8 @@ def read_pixels(path: Path, side_px: int) -> Pixels:
             crop_px=side_px,
             interpolation=_RESAMPLE.get(raw["resample"], str(raw["resample"])),
             odd_crop="down",
-            mean=tuple(map(float, raw["image_mean"])),  # type: ignore[arg-type]  # checked there
-            std=tuple(map(float, raw["image_std"])),  # type: ignore[arg-type]
+            mean=tuple(map(float, raw["image_mean"])),
+            std=tuple(map(float, raw["image_std"])),
         )
     except (KeyError, TypeError, ValueError) as err:
         raise EncoderError(
