@@ -133,6 +133,14 @@ def test_a_table_of_an_older_day_than_accepted_scenes_is_not_doubted(desk: Desk)
     bring_likely(paths, [table], desk.home, info, None, CONTEXT)
 
 
+def test_scenes_between_do_not_hide_a_receipt_date_that_is_far_ahead(desk: Desk) -> None:
+    scenes_drop(desk, LATER.model_copy(update={"received_date": date(2019, 11, 20)}))
+    paths, table = DeploymentPaths(home=desk.home), desk.home / "incoming" / "metadata.csv"
+    info = INFO.model_copy(update={"received_date": date(2019, 12, 10)})
+    with pytest.raises(DropError, match="53 weeks after 2018-12-04"):
+        bring_likely(paths, [table], desk.home, info, None, CONTEXT)
+
+
 def test_a_look_back_knows_the_oldest_table_and_no_scene_of_later(desk: Desk) -> None:
     scenes_drop(desk, LATER.model_copy(update={"received_date": date(2018, 11, 1)}))
     paths = DeploymentPaths(home=desk.home)
