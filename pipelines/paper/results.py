@@ -55,11 +55,8 @@ def build_results(
     measures = read_json(folder / "measures.json")
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
+    baselines: Any = measures["baselines"]
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
-    table1 = [
-        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
-        for g in groups
-    ]
     return {
         "dataset": prepared.about["name"],
         "protocol": prepared.protocol,
@@ -69,17 +66,15 @@ def build_results(
         "issues": prepared.about["issues"],
         "rows": rows_by_part(prepared),
         "first_line": first_line(prepared, groups, approaches, baselines, scorer),
-        "table1": table1,
+        "table1": [
+            table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
+            for g in groups
+        ],
         "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], scorer)],
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
         "embedding": _embedding(folder, plan),
-        "ablation": [
-            row
-            for g in groups
-            if "ablation" in g
-            for row in ablation_rows(g, approaches[g["approach"]], scorer)
-        ],
+        "ablation": _ablation(groups, approaches, scorer),
         "lambda": [
             lambda_row(g, approaches[g["approach"]], scorer) for g in groups if "sweep" in g
         ],
@@ -97,6 +92,18 @@ def build_results(
         "epochs": study.epochs,
         "versions": versions(),
     }
+
+
+def _ablation(
+    groups: Sequence[Record], approaches: Mapping[str, Approach], scorer: SeedScorer
+) -> list[Record]:
+    """Rows of every group whose alignment was taken apart."""
+    return [
+        row
+        for g in groups
+        if "ablation" in g
+        for row in ablation_rows(g, approaches[g["approach"]], scorer)
+    ]
 
 
 def _tuned(
