@@ -55,8 +55,8 @@ def build_results(
     measures = read_json(folder / "measures.json")
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
-    alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
     baselines: Any = measures["baselines"]
+    alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
     return {
         "dataset": prepared.about["name"],
         "protocol": prepared.protocol,
@@ -74,12 +74,7 @@ def build_results(
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
         "embedding": _embedding(folder, plan),
-        "ablation": [
-            row
-            for g in groups
-            if "ablation" in g
-            for row in ablation_rows(g, approaches[g["approach"]], scorer)
-        ],
+        "ablation": _ablation(groups, approaches, scorer),
         "lambda": [
             lambda_row(g, approaches[g["approach"]], scorer) for g in groups if "sweep" in g
         ],
@@ -97,6 +92,18 @@ def build_results(
         "epochs": study.epochs,
         "versions": versions(),
     }
+
+
+def _ablation(
+    groups: Sequence[Record], approaches: Mapping[str, Approach], scorer: SeedScorer
+) -> list[Record]:
+    """Rows of every group whose alignment was taken apart."""
+    return [
+        row
+        for g in groups
+        if "ablation" in g
+        for row in ablation_rows(g, approaches[g["approach"]], scorer)
+    ]
 
 
 def _tuned(
