@@ -18,7 +18,7 @@ import numpy as np
 from pipelines.arrays import Float64s, UInt8s
 from pipelines.data.sources.synthetic_scenes import _SPECTRA, _field, render_scene, write_tiff
 
-_LEVELS, _AHEAD_MONTHS, _TEXTURES = 12, 2, 6
+LEVELS, TEXTURES, _AHEAD_MONTHS = 12, 6, 2
 
 
 def planted_scenes(
@@ -37,19 +37,21 @@ def planted_scenes(
     """
     first, last = months
     draw = np.random.default_rng(seed)
-    for unit, cases in _monthly_cases(table, units).items():
-        news = _news(cases)
+    for unit, cases in monthly_cases(table, units).items():
+        ahead = news(cases)
         folder = out / unit
         folder.mkdir(parents=True, exist_ok=True)
         for month in range(first, last + 1):
-            driver = (
-                strength * news.get(month, 0.0) + np.sqrt(1 - strength**2) * draw.standard_normal()
-            )
-            level = int(np.clip((driver + 2) / 4 * _LEVELS, 0, _LEVELS - 1))
-            picture = flooded(level, int(draw.integers(_TEXTURES)))
-            picture = picture.copy()
+            level = flood_level(ahead.get(month, 0.0), strength, draw)
+            picture = flooded(level, int(draw.integers(TEXTURES))).copy()
             picture[:3, 0, :2] = divmod(month, 200)
             write_tiff(folder / f"image_{month // 12}-{month % 12 + 1:02d}-01.tiff", picture)
+
+
+def flood_level(ahead: float, strength: float, draw: np.random.Generator) -> int:
+    """How much land stands under water, 0 to LEVELS - 1, for news of variance one."""
+    driver = strength * ahead + np.sqrt(1 - strength**2) * draw.standard_normal()
+    return int(np.clip((driver + 2) / 4 * LEVELS, 0, LEVELS - 1))
 
 
 @cache
@@ -57,12 +59,13 @@ def flooded(level: int, texture: int) -> UInt8s:
     """(12, 64, 64) land, of which the lowest `level` of 12 parts stand under water."""
     land = render_scene("planted", texture, {})
     relief = _field(f"planted|{texture}|flood", 8)
-    under = relief < np.quantile(relief, (level + 0.5) / (_LEVELS + 1))
+    under = relief < np.quantile(relief, (level + 0.5) / (LEVELS + 1))
     water = np.array(_SPECTRA["water"], dtype=np.uint8)[:, None, None]
     return np.where(under, np.maximum(water, 1), land).astype(np.uint8)
 
 
-def _monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int]]:
+def monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int]]:
+    """Unit -> month, year * 12 + month - 1 -> cases of its weeks, a week counted by its number."""
     with table.open(encoding="utf-8", newline="") as handle:
         header, *rows = csv.reader(handle)
     weeks = [(i, name) for i, name in enumerate(header) if "/w" in name]
@@ -77,7 +80,7 @@ def _monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int
     return found
 
 
-def _news(cases: dict[int, int]) -> dict[int, float]:
+def news(cases: dict[int, int]) -> dict[int, float]:
     """Month -> log ratio of the cases two months later to the median of 2016 and 2017, of variance
     one."""
     usual = np.median([n for m, n in cases.items() if m // 12 in (2016, 2017)])
