@@ -281,6 +281,7 @@ CodesName = Annotated[str, one_of(UNIT_CODES)]
 CalendarName = Annotated[str, one_of(CALENDARS)]
 EncoderName = Annotated[str, one_of(ENCODERS)]
 FusedKind = Annotated[str, one_of(FUSED_HEADS)]
+GapKind = Literal["vector", "scalar"]  # of the modality gap
 HeadKind = Annotated[str, one_of(FORECASTERS, FUSED_HEADS)]  # the name of a forecaster
 
 # --- Registry aliases --------------------------------------------------------------------------

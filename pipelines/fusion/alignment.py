@@ -10,13 +10,13 @@ anything is computed from it (`torch.where` first: NaN * 0 is NaN) and stays exa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-GapKind = Literal["vector", "scalar"]
+from pipelines.contracts import GapKind
+
 _SMALLEST_NORM = 1e-12
 
 

@@ -7,8 +7,7 @@ versions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,26 +116,13 @@ def _near_the_mean(model: HorizonModel, names: Sequence[str], phase: float) -> F
 def _answers(
     models: Mapping[int, HorizonModel], rows: Sequence[GoldenRow], names: Sequence[str]
 ) -> dict[int, list[float]]:
-    with _steady(models):
-        return {
-            h: [
-                round(float(p), _PROBABILITY_DECIMALS)
-                for p in model.probability(_examples(h, rows, names))
-            ]
-            for h, model in sorted(models.items())
-        }
-
-
-@contextmanager
-def _steady(models: Mapping[int, HorizonModel]) -> Iterator[None]:
-    """One thread for models of torch; others never import it."""
-    if not any(model.vector_widths for model in models.values()):
-        yield
-        return
-    from pipelines.fusion.model import reproducible
-
-    with reproducible(threads=1):
-        yield
+    return {
+        h: [
+            round(float(p), _PROBABILITY_DECIMALS)
+            for p in model.probability(_examples(h, rows, names))
+        ]
+        for h, model in sorted(models.items())
+    }
 
 
 def _examples(horizon: int, rows: Sequence[GoldenRow], names: Sequence[str]) -> Examples:

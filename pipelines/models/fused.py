@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.arrays import Float64s
+from pipelines.contracts import FusedKind
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds, Tuning
 from pipelines.fusion.fused import FusedForecaster, load_fused
-from pipelines.fusion.heads import FusedKind
 from pipelines.train_config import TrainConfig
 
 

@@ -20,7 +20,7 @@ from pipelines.embed.store import EmbeddingStore, input_key
 from pipelines.embed.work import ShardWork, WorkInput, write_work
 from pipelines.encoder_config import EncoderConfig
 from pipelines.fusion.examples import ModalityVectors
-from pipelines.fusion.model import unit_vectors
+from pipelines.fusion.tensors import unit_vectors
 from pipelines.paper.config import FrozenApproach
 from pipelines.paper.prepared import SCENES, Prepared
 from pipelines.training.train import FusedRows

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.arrays import Float64s
+from pipelines.contracts import FusedKind
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds, Tuning
-from pipelines.fusion.heads import FusedKind
 from pipelines.fusion.model import FusedModel
 from pipelines.train_config import TrainConfig
 from pipelines.training.base import base_of

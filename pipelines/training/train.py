@@ -19,7 +19,7 @@ from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import GapKind, Shift, add_noise, modality_gap
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
-from pipelines.fusion.model import reproducible, unit_vectors
+from pipelines.fusion.tensors import reproducible, unit_vectors
 from pipelines.train_config import LoopConfig
 
 State = dict[str, Float32s]

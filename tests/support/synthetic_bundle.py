@@ -17,7 +17,8 @@ from pipelines.fusion.fused import FusedForecaster
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.horizon import Calibration, HorizonModel
 from pipelines.fusion.linear import fit_linear
-from pipelines.fusion.model import FusedModel, reproducible
+from pipelines.fusion.model import FusedModel
+from pipelines.fusion.tensors import reproducible
 from pipelines.testing.rows import make_examples
 from pipelines.training.recipe import train_recipe
 from pipelines.weeks import CDC

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pipelines.arrays import Float64s
 from pipelines.errors import TrainingError
-from pipelines.fusion.model import reproducible
+from pipelines.fusion.tensors import reproducible
 from pipelines.paper.raw.checkpoint import Checkpoints
 from pipelines.paper.raw.identity import identity_of
 from pipelines.paper.raw.inputs import Reader

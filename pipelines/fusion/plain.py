@@ -1,0 +1,121 @@
+"""Alignment and the two fused heads in NumPy: what a forecast and the endpoint compute.
+
+The same formulas as alignment.py and heads/, which train; float32 as there, equal within rounding
+(tests hold 1e-6). A reader of a fused bundle so needs no torch.
+
+Shape letters: N rows, M distinct vectors, D their width, W the wider of two widths, F hidden width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from pipelines.arrays import Bools, Float32s
+from pipelines.fusion.examples import ModalityVectors
+
+State = Mapping[str, Float32s]
+Shapes = dict[str, tuple[int, ...]]
+_SMALLEST_NORM = np.float32(1e-12)
+_EPS = np.float32(1e-5)  # of the batch norm
+
+
+def unit(vectors: Float32s) -> Float32s:
+    """(M, D) vectors of length 1; one of length zero stays zero."""
+    length = np.sqrt(np.einsum("md,md->m", vectors, vectors))
+    return vectors / np.maximum(length, _SMALLEST_NORM)[:, None]
+
+
+def stretched(vectors: Float32s, width: int) -> Float32s:
+    """(M, W) vectors stretched along the feature axis by linear interpolation, ends on ends."""
+    own = vectors.shape[1]
+    if own == width:
+        return vectors
+    at = np.arange(width, dtype=np.float32) * np.float32((own - 1) / (width - 1))
+    low = np.minimum(at.astype(np.int64), own - 1)
+    share = at - low.astype(np.float32)
+    high = np.minimum(low + 1, own - 1)
+    return vectors[:, low] * (1 - share) + vectors[:, high] * share
+
+
+def aligned(vectors: ModalityVectors, width: int, moved_by: Float32s) -> Float32s:
+    """(N, W) vectors of rows: normalised, stretched, shifted, normalised; zero where missing.
+
+    Args:
+        moved_by: (W,) or (1,), added to unit vectors.
+    """
+    used, row = np.unique(vectors.row[vectors.mask], return_inverse=True)
+    made = unit(np.ascontiguousarray(vectors.table[used], dtype=np.float32))
+    if made.shape[1] != width:
+        made = unit(stretched(made, width))
+    out = np.zeros((len(vectors.row), width), dtype=np.float32)
+    out[vectors.mask] = unit(made + moved_by)[row]
+    return out
+
+
+def early(state: State, image: Float32s, text: Float32s, has: tuple[Bools, Bools]) -> Float32s:
+    """(N, C) logits of the early head; see heads/early.py."""
+    joined = np.concatenate([text, image], axis=1)
+    return _output(state, _block(state, "block", joined, has[0] | has[1]))
+
+
+def late_joint(state: State, image: Float32s, text: Float32s, has: tuple[Bools, Bools]) -> Float32s:
+    """(N, C) logits of the late-joint head; see heads/late_joint.py."""
+    branches = (_block(state, "text", text, has[1]), _block(state, "image", image, has[0]))
+    return _output(state, np.concatenate(branches, axis=1))
+
+
+def _early_shapes(width: int) -> Shapes:
+    return {**_block_shapes("block", 2 * width, 128), **_output_shapes(128)}
+
+
+def _late_joint_shapes(width: int) -> Shapes:
+    image, text = _block_shapes("image", width, 64), _block_shapes("text", width, 64)
+    return {**image, **text, **_output_shapes(128)}
+
+
+# Head -> its forward pass, and the shapes of its parameters at a width. One that is not here, as a
+# head of another distribution may be, is run by torch.
+Forward = Callable[[State, Float32s, Float32s, tuple[Bools, Bools]], Float32s]
+FORWARDS: Mapping[str, Forward] = {"early": early, "late_joint": late_joint}
+SHAPES: Mapping[str, Callable[[int], Shapes]] = {
+    "early": _early_shapes,
+    "late_joint": _late_joint_shapes,
+}
+
+
+@cache
+def pools() -> ThreadpoolController:
+    """The thread pools of this process. One thread: other counts give other bits."""
+    return ThreadpoolController()
+
+
+def _block(state: State, name: str, x: Float32s, mask: Bools) -> Float32s:
+    """Linear, ReLU, batch norm by its running values; (N, F), exactly zero where masked."""
+    out = np.zeros((len(x), len(state[f"{name}.linear.bias"])), dtype=np.float32)
+    hidden = x[mask] @ state[f"{name}.linear.weight"].T + state[f"{name}.linear.bias"]
+    norm = {key: state[f"{name}.norm.{key}"] for key in ("weight", "bias")}
+    scale = norm["weight"] / np.sqrt(state[f"{name}.norm.running_var"] + _EPS)
+    centred = np.maximum(hidden, 0) - state[f"{name}.norm.running_mean"]
+    out[mask] = centred * scale + norm["bias"]
+    return out
+
+
+def _output(state: State, hidden: Float32s) -> Float32s:
+    return hidden @ state["output.weight"].T + state["output.bias"]
+
+
+def _block_shapes(name: str, width: int, hidden: int) -> Shapes:
+    norm = ("weight", "bias", "running_mean", "running_var")
+    return {
+        f"{name}.linear.weight": (hidden, width),
+        f"{name}.linear.bias": (hidden,),
+        **{f"{name}.norm.{key}": (hidden,) for key in norm},
+    }
+
+
+def _output_shapes(hidden: int) -> Shapes:
+    return {"output.weight": (1, hidden), "output.bias": (1,)}
