@@ -26,7 +26,7 @@ _EPS = np.float32(1e-5)  # of the batch norm
 def unit(vectors: Float32s) -> Float32s:
     """(M, D) vectors of length 1; one of length zero stays zero."""
     length = np.sqrt(np.einsum("md,md->m", vectors, vectors))
-    return vectors / np.maximum(length, _SMALLEST_NORM)[:, None]
+    return np.asarray(vectors / np.maximum(length, _SMALLEST_NORM)[:, None])
 
 
 def stretched(vectors: Float32s, width: int) -> Float32s:
@@ -38,7 +38,7 @@ def stretched(vectors: Float32s, width: int) -> Float32s:
     low = np.minimum(at.astype(np.int64), own - 1)
     share = at - low.astype(np.float32)
     high = np.minimum(low + 1, own - 1)
-    return vectors[:, low] * (1 - share) + vectors[:, high] * share
+    return np.asarray(vectors[:, low] * (1 - share) + vectors[:, high] * share)
 
 
 def aligned(vectors: ModalityVectors, width: int, moved_by: Float32s) -> Float32s:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from pipelines.arrays import Bools, Float32s
 from pipelines.contracts import FusedKind
-from pipelines.fusion.alignment import stretch, unit_normalise
+from pipelines.fusion.alignment import Shift, stretch, unit_normalise
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.fusion.heads import build_head
+from pipelines.fusion.model import FusedModel
 
 
 @contextmanager
@@ -47,6 +48,11 @@ def unit_vectors(vectors: ModalityVectors, width: int) -> tuple[Tensor, Tensor]:
     mask = row >= 0
     out[mask] = unit[row[mask]]
     return out, mask
+
+
+def shift_of(fused: FusedModel) -> Shift:
+    """What a trained head does to vectors before it reads them."""
+    return Shift(fused.lambda_shift, torch.from_numpy(fused.gap), fused.gap_kind)
 
 
 def shapes_of(kind: FusedKind, width: int) -> dict[str, tuple[int, ...]]:

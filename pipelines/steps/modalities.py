@@ -44,12 +44,13 @@ def _shift_of(run: Run, candidate: out.TrainedCandidate) -> Shift | None:
     """What the candidate's head applies at the primary horizon; None if it has none."""
     from pipelines.fusion.bundle import load_bundle
     from pipelines.fusion.fused import FusedForecaster
+    from pipelines.fusion.tensors import shift_of
     from pipelines.training.candidates import BUNDLE
 
     models = load_bundle(run.path(candidate.folder) / BUNDLE).models
     forecaster = models[run.profile.evaluate.primary_horizon_weeks].forecaster
     fused = forecaster.fused if isinstance(forecaster, FusedForecaster) else None
-    return None if fused is None else fused.shift
+    return None if fused is None else shift_of(fused)
 
 
 def _brought(
