@@ -25,9 +25,11 @@ from support.planted_scenes import LEVELS, TEXTURES, flood_level, flooded, month
 
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
-from pipelines.data.pixels import N_BANDS
+from pipelines.data.availability import Matrices
 from pipelines.data.prompt_rows import prompt_texts
 from pipelines.data.prompts import template_of
+from pipelines.data.scene_indices import scene_indices
+from pipelines.data.scene_values import SceneValues
 from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
@@ -38,6 +40,7 @@ from pipelines.evaluate.decision import Candidate
 from pipelines.evaluate.gate import decide
 from pipelines.evaluate.in_memory import tabular_examples
 from pipelines.fusion.examples import Examples, ModalityVectors
+from pipelines.train_config import TunedConfig
 from pipelines.weeks import CDC
 
 HEAD, LINEAR, HORIZON = "late_joint", "linear", 4
@@ -50,8 +53,12 @@ LOOP = {
     "train.learning_rate": 3e-4,
     "train.weight_decay": 1.0,
     "train.max_epochs": 12,
+    "train.tuned": {},
 }
-KEYS = ("strength", "units", "years", "trial", "seed")
+TUNED = TunedConfig(
+    learning_rate=(1e-3, 3e-4, 1e-4), noise_sigma=(0.0, 0.01, 0.03), alignment_weight=(0.0, 0.1)
+)
+KEYS = ("strength", "units", "years", "trial", "seed", "index", "tuned")
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class Cell:
     years: int
     trial: int
     seed: int
+    index: bool = False  # the tabular models are told the scene's NDWI
+    tuned: bool = False  # rate, noise and weight of L_reg are chosen on validation, from TUNED
 
     @property
     def key(self) -> tuple[float, ...]:
@@ -71,12 +80,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class World:
-    """What all trials share: rows without vectors, and vectors by picture and by row."""
+    """What all trials share: rows without vectors, and vectors by picture and by row.
+
+    Attributes:
+        water: (M,) NDWI of each picture.
+    """
 
     profile: Profile
     rows: Examples
     units: tuple[str, ...]
     pictures: Float32s
+    water: Float32s
     texts: Float32s
     text_of: dict[str, int]
     news: dict[str, dict[int, float]]
@@ -91,13 +105,16 @@ def main() -> None:
     parser.add_argument("--years", type=int, nargs="+", default=[6])
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--first-trial", type=int, default=0)
+    parser.add_argument("--index", action="store_true", help="NDWI as a covariate")
+    parser.add_argument("--tuned", action="store_true", help="rate, noise, L_reg on validation")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7], help="of the training")
     asked = parser.parse_args()
     if asked.table:
         sys.stdout.write("\n".join(table(_done(asked.results))) + "\n")
         return
     numbers = range(asked.first_trial, asked.first_trial + asked.trials)
-    grid = product(asked.strength, asked.units, asked.years, numbers, asked.seeds)
+    ways = [[asked.index], [asked.tuned]]
+    grid = product(asked.strength, asked.units, asked.years, numbers, asked.seeds, *ways)
     done = {tuple(one[name] for name in KEYS) for one in _done(asked.results)}
     cells = [cell for cell in (Cell(*one) for one in grid) if cell.key not in done]
     world = make_world(max(asked.units), max(asked.years), asked.results.parent)
@@ -113,56 +130,62 @@ def make_world(units: int, years: int, kept: Path) -> World:
     """Rows of the pool, and vectors of all pictures and prompts (kept in a folder)."""
     table = package_table()
     listed = _units(table)
-    profile = load_profile(
+    profile = _profile(listed[:units], years)
+    tables = _of(municipal_tables(table), listed)
+    examples, known = tabular_examples(tables, profile, AS_OF, [HORIZON])
+    rows = examples[HORIZON]
+    distinct, text_of = _prompts(profile, tables, known.matrices, rows)
+    bands = [flooded(*one).transpose(1, 2, 0) for one in product(range(LEVELS), range(TEXTURES))]
+    values = [SceneValues(one, np.zeros(one.shape[:2], dtype=np.bool_)) for one in bands]
+    embed = profile.embed
+    assert embed is not None
+    return World(
+        profile,
+        rows,
+        listed,
+        _vectors(embed.image, [one.shown() for one in values], kept / "pictures.npy"),
+        np.array([scene_indices(one)["ndwi"] for one in values], dtype=np.float32),
+        _vectors(embed.text, distinct, kept / f"texts-{units}-{years}.npy"),
+        text_of,
+        {unit: news(cases) for unit, cases in monthly_cases(table, listed).items()},
+    )
+
+
+def _profile(units: Sequence[str], years: int) -> Profile:
+    window = {"municipalities": units, "first_week": f"{2019 - years}-w01", "last_week": "2018-w52"}
+    return load_profile(
         "sample",
         **{
             "evaluate.horizons_weeks": [HORIZON],
             "evaluate.test_years": list(YEARS),
             "train.candidates": [LINEAR, HEAD],
+            "data.text_window": window,
             **LOOP,
-            "data.text_window": {
-                "municipalities": list(listed[:units]),
-                "first_week": f"{2019 - years}-w01",
-                "last_week": "2018-w52",
-            },
         },
     )
-    tables = _of(municipal_tables(table), listed)
-    examples, known = tabular_examples(tables, profile, AS_OF, [HORIZON])
-    rows = examples[HORIZON]
+
+
+def _prompts(
+    profile: Profile, tables: Tables, matrices: Matrices, rows: Examples
+) -> tuple[list[str], dict[str, int]]:
+    """Distinct prompts, and which one each row has by its id."""
     origins = np.unique(rows.origin_week_no).astype(np.int64)
     window, template = profile.data.text_window, template_of(profile.place)
-    written = prompt_texts(known.matrices, tables.units, origins, HORIZON, window, template)
+    written = prompt_texts(matrices, tables.units, origins, HORIZON, window, template)
     by_unit = {
         (unit, int(week)): written[i, j]
-        for i, unit in enumerate(known.matrices.unit_ids)
+        for i, unit in enumerate(matrices.unit_ids)
         for j, week in enumerate(origins)
         if written[i, j] is not None
     }
     distinct = sorted(set(by_unit.values()))
     at = {text: i for i, text in enumerate(distinct)}
-    text_of = {
+    keys = zip(rows.sample_id, rows.unit_id, rows.origin_week_no, strict=True)
+    return distinct, {
         str(one): at[by_unit[unit, int(week)]]
-        for one, unit, week in zip(rows.sample_id, rows.unit_id, rows.origin_week_no, strict=True)
+        for one, unit, week in keys
         if (unit, int(week)) in by_unit
     }
-    embed = profile.embed
-    assert embed is not None
-    pictures = [
-        flooded(level, texture)[[3, 2, 1]].transpose(1, 2, 0)
-        for level, texture in product(range(LEVELS), range(TEXTURES))
-    ]
-    assert N_BANDS == 12
-    ahead = {unit: news(cases) for unit, cases in monthly_cases(table, listed).items()}
-    return World(
-        profile,
-        rows,
-        listed,
-        _vectors(embed.image, pictures, kept / "pictures.npy"),
-        _vectors(embed.text, distinct, kept / f"texts-{units}-{years}.npy"),
-        text_of,
-        ahead,
-    )
 
 
 def trial(world: World, cell: Cell) -> dict[str, object]:
@@ -171,7 +194,9 @@ def trial(world: World, cell: Cell) -> dict[str, object]:
     examples = with_vectors(world, cell, chosen)
     profile = world.profile.model_copy(
         update={
-            "train": world.profile.train.model_copy(update={"seed": cell.seed}),
+            "train": world.profile.train.model_copy(
+                update={"seed": cell.seed, **({"tuned": TUNED} if cell.tuned else {})}
+            ),
             "evaluate": world.profile.evaluate.model_copy(update={"municipalities": chosen}),
         }
     )
@@ -220,6 +245,11 @@ def with_vectors(world: World, cell: Cell, chosen: Sequence[str]) -> Examples:
         world.text_of.get(str(one), -1) if seen >= 0 else -1
         for one, seen in zip(rows.sample_id, image, strict=True)
     ]
+    if cell.index:
+        seen = np.array([world.water[one] if one >= 0 else np.nan for one in image])
+        told = np.column_stack([rows.covariates, seen]).astype(np.float32)
+        names = (*rows.covariate_names, "scene_ndwi")
+        rows = replace(rows, covariates=told, covariate_names=names)
     return replace(
         rows,
         image=ModalityVectors(world.pictures, np.array(image, dtype=np.int32)),
@@ -229,20 +259,30 @@ def with_vectors(world: World, cell: Cell, chosen: Sequence[str]) -> Examples:
 
 def table(lines: Sequence[dict[str, object]]) -> Iterator[str]:
     """A line a cell: how often promoted, skill with the mean of the intervals' bounds, lambda."""
-    yield "| strength | units | years | promoted | of | Brier difference | linear | lambda |"
-    yield "|---" * 8 + "|"
+    yield (
+        "| strength | units | years | NDWI told | tuned | promoted | of | Brier difference "
+        "| linear | lambda |"
+    )
+    yield "|---" * 10 + "|"
     frame = pd.DataFrame(lines)
     if frame.empty:
         return
-    for (strength, units, years), own in frame.groupby(["strength", "units", "years"]):
+    for cell, own in frame.groupby(["strength", "units", "years", "index", "tuned"]):
         mean = own[["difference", "lower", "upper", "linear_brier"]].mean()
         lambdas = pd.Series([v for one in own["lambdas"] for v in one.values()]).value_counts()
         shares = ", ".join(f"{v:g} in {n}" for v, n in lambdas.items())
         yield (
-            f"| {strength:g} | {units} | {years} | {int(own['promoted'].sum())} | {len(own)} | "
+            f"| {' | '.join(_told(one) for one in cell)} | {int(own['promoted'].sum())} | "
+            f"{len(own)} | "
             f"{mean['difference']:+.4f} ({mean['lower']:+.4f} to {mean['upper']:+.4f}) | "
             f"{mean['linear_brier']:.4f} | {shares} |"
         )
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return f"{value:g}"
 
 
 def _units(path: Path) -> tuple[str, ...]:
@@ -278,7 +318,8 @@ def _vectors(config: EncoderConfig, inputs: Sequence[object], file: Path) -> Flo
 def _done(file: Path) -> list[dict[str, object]]:
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [{"index": False, "tuned": False, **json.loads(line)} for line in lines]
 
 
 if __name__ == "__main__":
