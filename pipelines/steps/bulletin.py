@@ -17,7 +17,7 @@ from pipelines.config import Profile
 from pipelines.contracts import CURRENT, DataState
 from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
-from pipelines.errors import ConfigError, LabelRuleError, StoreError
+from pipelines.errors import ConfigError, LabelRuleError
 from pipelines.evaluate.withheld import weeks_ahead
 from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import Bundle, load_bundle, load_verified_bundle
@@ -27,6 +27,12 @@ from pipelines.run import Run
 from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawal
 from pipelines.steps.filling import filling
+from pipelines.steps.readable import (
+    as_trained,
+    check_encoders,
+    left_out_words,
+    prompts_left_out,
+)
 from pipelines.steps.spaces import version_read_by
 from pipelines.storage import read_json
 
@@ -81,7 +87,8 @@ def make_forecast(
     note = (
         f"forecast version {folder.name}, by model version "
         f"{version}{', which is provisional' if provisional else ''}"
-        f"{_not_ahead(folder)}{_taken_back(run, folder.name)}"
+        f"{_not_ahead(folder)}{left_out_words(read_json(folder / 'forecast.json'))}"
+        f"{_taken_back(run, folder.name)}"
     )
     return folder, out.ForecastOutput(
         **({} if other is None else {"feature_version": other.feature_version}),
@@ -124,7 +131,7 @@ def forecast_of(
     features, profile = material.features, material.profile
     about, bundle = read_json(features / "features.json"), load_verified_bundle(bundle_folder)
     check_rule(bundle, about, profile)
-    _check_encoders(bundle, about, profile)
+    check_encoders(bundle, about, profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in profile.evaluate.horizons_weeks]
     usable = replace(bundle, models={h: bundle.models[h] for h in horizons})
     versions = ForecastVersions(
@@ -136,7 +143,7 @@ def forecast_of(
         provisional=provisional,
         data_state=data_state,
     )
-    examples = {h: load_examples(features, h) for h in horizons}
+    examples = as_trained(bundle, about, {h: load_examples(features, h) for h in horizons})
     table = forecast_table(
         usable,
         examples,
@@ -150,6 +157,8 @@ def forecast_of(
     without = not_forecast(material.dataset, table)
     withheld = withheld_horizons(bundle, profile)
     facts = {**(facts or {}), **({"horizons_withheld": withheld} if withheld else {})}
+    if prompts_left_out(bundle, about):
+        facts["prompts_left_out"] = True
     return publish_forecast(table, material.artifacts / "forecasts", without, facts), table
 
 
@@ -269,25 +278,6 @@ def check_rule(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
             "--by NAME --reason TEXT` and the weekly cycle again; else set labels.rule back"
         ),
     )
-
-
-def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
-    if not bundle.reads_vectors:
-        return
-    for modality, mine in (
-        ("image", bundle.meta.image_encoder),
-        ("text", bundle.meta.text_encoder),
-    ):
-        if mine != about[modality]:
-            raise StoreError(
-                f"the champion reads {modality} vectors of {mine.get('encoder')}, this run made "
-                "those of another encoder or build",
-                where=f"profile {profile.profile}",
-                fix=(
-                    "run the profile that the champion was made with, or roll back to a linear "
-                    "champion"
-                ),
-            )
 
 
 def _features(run: Run) -> dict[str, Any]:
