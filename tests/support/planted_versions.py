@@ -19,7 +19,7 @@ from pipelines.contracts import EncoderSpec, content_id
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.inference.forecast import FORECAST_COLUMNS, publish_forecast
 from pipelines.run import Run, start_run
-from pipelines.run.outputs import FeaturesOutput, ForecastOutput, IngestOutput
+from pipelines.run.outputs import FeaturesOutput, ForecastOutput, GateOutput, IngestOutput
 from pipelines.steps import versions
 from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
 from pipelines.versioning import add_versions
@@ -146,7 +146,7 @@ def _candidate(run: Run, number: int) -> Path:
     folder = run.paths.artifacts / "candidates" / f"c{number}"
     write_json(folder / "bundle" / "bundle.json", {"number": number})
     write_json(folder / "receipt.json", {})
-    write_json(run.folder / "gate.json", {"decision": "promote"})
+    leave(run, GateOutput, decision="promote")
     return folder
 
 
