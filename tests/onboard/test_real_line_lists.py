@@ -47,7 +47,7 @@ def test_peru(home):
         (2021, 2022),
         "provisional",
     )
-    assert "35109" not in str(made.findings.said) and "byte order mark" in note_of(
+    assert "35109" not in str(made.findings.topics) and "byte order mark" in note_of(
         made, "dengue_peru.csv"
     )
     from typer.testing import CliRunner
