@@ -158,3 +158,12 @@ def test_the_decision_and_the_report_carry_it(planted, profile) -> None:
     shown_rows = power(record)
     assert [one["horizon"] for one in shown_rows if one["primary"]] == [4]
     assert shown_rows[1]["sentence"] == record["power"]["4"]["sentence"]
+
+
+def test_years_of_a_version_that_kept_no_base_leave_no_number_that_is_none(
+    planted, profile
+) -> None:
+    """A run that such a version began and this one goes on with has years of both kinds."""
+    rows = _rows(planted, 0.01)
+    rows["base_probability"] = rows["base_probability"].where(rows["test_year"] > 2016)
+    assert power_statements(rows, profile) == {}
