@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import ValidationError
 
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths, Profile
@@ -176,5 +177,11 @@ def _golden_input(item: WorkInput, source: Path, folder: Path) -> WorkInput:
 
 
 def today_by(name: str, note: str) -> Origin:
-    """Whose vectors are made today."""
-    return Origin(by=name, made_on=datetime.now(UTC).date(), note=note)
+    """Whose vectors are made today. Raises ConfigError for what a record cannot hold."""
+    try:
+        return Origin(by=name, made_on=datetime.now(UTC).date(), note=note)
+    except ValidationError as err:
+        raise ConfigError(
+            "the record of who makes the vectors cannot hold that",
+            fix="give --by with a name of one line and 200 characters at most, --note with 1,000",
+        ) from err

@@ -102,3 +102,38 @@ def test_a_folder_that_is_there_is_not_written_over(
     ):
         code, output = where.tried_here("vectors", *arguments)
         assert code == 2 and "there already" in output
+
+
+def test_the_next_command_can_be_typed_as_it_is_printed(home: Home, tmp_path: Path) -> None:
+    asked = str(tmp_path / "asked of them")
+    given = _said(home, "give", asked, "--profile", "tiny", "--modality", "image")
+    assert "denguard vectors make 'asked of them' OUT --by NAME" in given
+
+
+@pytest.mark.parametrize("said", [("--by", ""), ("--by", "Partner", "--note", "two\nlines")])
+def test_a_maker_whom_no_record_can_hold_is_refused(
+    partner: DeploymentPaths, tmp_path: Path, said: tuple[str, ...]
+) -> None:
+    asked, made = tmp_path / "asked", tmp_path / "not made"
+    code, output = Home(partner.home).tried_here("vectors", "make", str(asked), str(made), *said)
+    assert code == 2 and "--by with a name" in " ".join(output.split()) and not made.exists()
+
+
+def test_nobody_takes_vectors_without_a_name(
+    home: Home, made: Path, paths: DeploymentPaths
+) -> None:
+    code, output = home.tried_here("vectors", "take", str(made), "--profile", "tiny", "--by", " ")
+    assert code == 2 and "need your name" in " ".join(output.split())
+    assert not store_root(paths).exists()
+
+
+def test_a_file_or_another_folder_is_no_request(
+    partner: DeploymentPaths, made: Path, tmp_path: Path
+) -> None:
+    for wrong in (made, made / "vectors.json"):
+        code, output = Home(partner.home).tried_here(
+            "vectors", "make", str(wrong), str(tmp_path / "new"), "--by", "Partner"
+        )
+        said = " ".join(output.split())
+        assert code == 2 and "the request is refused: there is no request.json" in said
+        assert "`denguard vectors give` wrote" in said
