@@ -137,6 +137,13 @@ def test_an_effect_too_small_to_write_out_is_not_called_zero(planted, profile) -
     assert "an improvement of less than 0.0001 with 80 %" in one["sentence"]
 
 
+def test_what_was_worse_is_called_a_loss_and_not_a_negative_improvement(planted, profile) -> None:
+    one = power_statements(_rows(planted, -0.01), profile)["4"]
+    assert one["seen"] < 0
+    assert f"; seen was a loss of {-one['seen']:.4f} (" in one["sentence"]
+    assert "−" not in one["sentence"]
+
+
 def test_too_few_blocks_show_nothing_and_say_so(planted, profile) -> None:
     rows = _rows(planted, 0.01)
     one = power_statements(rows[rows["test_year"] == 2018], profile)["4"]
