@@ -9,7 +9,7 @@ SCORED = ("boosting", "climatology", "gradient_boosting", "late_joint", "linear"
 
 
 def test_every_candidate_stands_before_the_baselines() -> None:
-    metrics = {"horizons": {"4": {"heads": {name: {} for name in SCORED}}}}
+    metrics: dict[str, object] = {"horizons": {"4": {"heads": {name: {} for name in SCORED}}}}
     assert list(in_order(metrics)["horizons"]["4"]["heads"]) == [
         *("linear", "late_joint", "boosting"),
         *("prevalence", "climatology", "gradient_boosting"),
