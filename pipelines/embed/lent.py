@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -117,13 +118,12 @@ def make_vectors(folder: Path, to: Path, origin: Origin, paths: DeploymentPaths)
     _require_new(to)
     request = read_part(folder, REQUEST, Request)
     encoder = load_encoder(request.encoder, paths)
-    try:
+    with closing(encoder), new_folder(to) as temp:  # before hours of work, not after them
         found = _embedded(request, folder, encoder)
-    finally:
-        encoder.close()
-    if not found:
-        raise EncoderError("no input can be read", where=str(folder), fix="ask for other inputs")
-    with new_folder(to) as temp:
+        if not found:
+            raise EncoderError(
+                "no input can be read", where=str(folder), fix="ask for other inputs"
+            )
         _write(found, request, encoder, origin, folder, temp)
     return len(found)
 

@@ -12,6 +12,7 @@ from support.homes import Home
 from support.vector_folders import in_golden, in_table
 
 from pipelines.config import DeploymentPaths, EncoderConfig, Profile, profile_file
+from pipelines.embed.lent import make_vectors, today_by
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.store import store_root
 from pipelines.storage import read_json, write_json
@@ -137,3 +138,15 @@ def test_a_file_or_another_folder_is_no_request(
         said = " ".join(output.split())
         assert code == 2 and "the request is refused: there is no request.json" in said
         assert "`denguard vectors give` wrote" in said
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work_and_not_after_it(
+    made: Path, partner: DeploymentPaths, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    where = made / "vectors.json" / "new"  # below a file
+    with pytest.raises(OSError, match="vectors.json"):
+        make_vectors(tmp_path / "asked", where, today_by("Partner", ""), partner)
+    assert "inputs embedded" not in caplog.text
+    make_vectors(tmp_path / "asked", tmp_path / "new", today_by("Partner", ""), partner)
+    assert "inputs embedded" in caplog.text
