@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import typer
@@ -21,7 +22,7 @@ def give(
     from pipelines.steps.exchange import give as write
 
     count = write(deployment_paths(), load_profile(profile), modality, to)
-    say(f"{count} inputs in {to}. There: denguard vectors make {to.name} OUT --by NAME")
+    say(f"{count} inputs in {to}. There: denguard vectors make {quote(to.name)} OUT --by NAME")
 
 
 @app.command("vectors make", rich_help_panel=PIPELINE)
@@ -35,7 +36,8 @@ def make(
     from pipelines.embed.lent import make_vectors, today_by
 
     count = make_vectors(folder, to, today_by(by, note), deployment_paths())
-    say(f"{count} vectors in {to}. Back home: denguard vectors take {to.name} --profile P --by YOU")
+    back = f"denguard vectors take {quote(to.name)} --profile P --by YOU"
+    say(f"{count} vectors in {to}. Back home: {back}")
 
 
 @app.command("vectors take", rich_help_panel=PIPELINE)

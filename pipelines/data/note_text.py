@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 MASK, CUT = "[***]", "[...]"  # what stands for a number or address, and for the rest of a text
 _MOST_READ = 20  # times the characters that are kept: what is beyond is not looked at
-_TAG = re.compile(r"<[^<>]{0,200}>")
+# Not "less than": a sign before a number, or before the mask that stands for one.
+_TAG = re.compile(r"<(?![\s\d=\[])[^<>]{1,200}>")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){0,4}")
 _DAY = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
 _YEARS = r"(?:19|20)\d\d[-/ ](?:19|20)\d\d"

@@ -40,6 +40,7 @@ _MOST_JSON_BYTES = 64_000_000  # a request may hold a hundred thousand prompts
 _LABELS = ("key", "input_sha256")
 _PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"  # what a terminal prints and does not obey
 _FIX = "ask who made the folder for a sound one; nothing of it was taken"
+_FIX_ASKED = "name the folder that `denguard vectors give` wrote; nothing was made"
 One = TypeVar("One", bound=Frozen)
 
 
@@ -90,7 +91,7 @@ def read_part(folder: Path, name: str, kind: type[One]) -> One:
         if path.is_symlink() or path.stat().st_size > _MOST_JSON_BYTES:
             raise refused(f"{name} is a link, or too large", path)
         return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as err:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as err:
         raise refused(f"there is no {name}", path) from err
     except ValidationError as err:
         raise refused(f"{name} cannot be used: {validation_sentence(err)[:300]}", path) from err
@@ -142,7 +143,9 @@ def vectors_of(table: pa.Table, width: int, where: Path) -> Float32s:
 
 
 def refused(what: str, where: Path) -> StoreError:
-    """The error of a folder that is not taken."""
+    """The error of a folder that is not taken, or that asks for nothing that can be made."""
+    if where.name == REQUEST:
+        return StoreError(f"the request is refused: {what}", where=str(where), fix=_FIX_ASKED)
     return StoreError(f"the vectors are refused: {what}", where=str(where), fix=_FIX)
 
 

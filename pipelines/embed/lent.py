@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import ValidationError
 
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths, Profile
@@ -116,13 +118,12 @@ def make_vectors(folder: Path, to: Path, origin: Origin, paths: DeploymentPaths)
     _require_new(to)
     request = read_part(folder, REQUEST, Request)
     encoder = load_encoder(request.encoder, paths)
-    try:
+    with closing(encoder), new_folder(to) as temp:  # before hours of work, not after them
         found = _embedded(request, folder, encoder)
-    finally:
-        encoder.close()
-    if not found:
-        raise EncoderError("no input can be read", where=str(folder), fix="ask for other inputs")
-    with new_folder(to) as temp:
+        if not found:
+            raise EncoderError(
+                "no input can be read", where=str(folder), fix="ask for other inputs"
+            )
         _write(found, request, encoder, origin, folder, temp)
     return len(found)
 
@@ -176,5 +177,11 @@ def _golden_input(item: WorkInput, source: Path, folder: Path) -> WorkInput:
 
 
 def today_by(name: str, note: str) -> Origin:
-    """Whose vectors are made today."""
-    return Origin(by=name, made_on=datetime.now(UTC).date(), note=note)
+    """Whose vectors are made today. Raises ConfigError for what a record cannot hold."""
+    try:
+        return Origin(by=name, made_on=datetime.now(UTC).date(), note=note)
+    except ValidationError as err:
+        raise ConfigError(
+            "the record of who makes the vectors cannot hold that",
+            fix="give --by with a name of one line and 200 characters at most, --note with 1,000",
+        ) from err

@@ -12,11 +12,15 @@ _PAIR = "base_probability"
 
 
 def fused_heads(predictions: pd.DataFrame) -> list[str]:
-    """Heads whose rows carry their base's probability; none of tables that did not keep it."""
+    """Heads of which every row carries its base's probability.
+
+    Tables of earlier versions did not keep it, and a run that such a version began has years of
+    both kinds.
+    """
     if _PAIR not in predictions.columns:
         return []
-    known = predictions.loc[predictions[_PAIR].notna(), "head"].unique()
-    return [head for head in map(str, known) if head in FUSED_HEADS]
+    whole = predictions[_PAIR].notna().groupby(predictions["head"], sort=False).all()
+    return [str(head) for head in whole.index[whole] if head in FUSED_HEADS]
 
 
 def with_base(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -120,8 +120,9 @@ def _sentence(seen: float, smallest: float | None, brier: float, why_not: str) -
 
 
 def _amount(value: float, brier: float) -> str:
-    """Such as "0.0035 (3.2 %)", a share of the base's Brier score."""
-    if 0 < abs(value) < _LEAST:
-        return f"less than {_LEAST}" if value > 0 else f"a loss of less than {_LEAST}"
-    share = f"{value / brier:.1%}".replace("%", " %") if brier else "–"
-    return f"{value:.4f} ({share})".replace("-", "−")
+    """Such as "0.0035 (3.2 %)", a share of the base's Brier score; what is worse is a loss."""
+    size, sign = abs(value), "a loss of " if value < 0 else ""
+    if 0 < size < _LEAST:
+        return f"{sign}less than {_LEAST}"
+    share = f"{size / brier:.1%}".replace("%", " %") if brier else "–"
+    return f"{sign}{size:.4f} ({share})"

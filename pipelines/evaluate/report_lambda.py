@@ -8,6 +8,8 @@ from pipelines.evaluate import figures
 from pipelines.evaluate.decision import words
 from pipelines.evaluate.report_numbers import Record, Rows, number
 
+_NAMES = {"noise_sigma": "noise", "alignment_weight": "weight of L_reg"}  # as the reasons say
+
 
 def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
     """Lambda of every fused head: its curve if there is one, and the reason in words."""
@@ -51,7 +53,7 @@ def _setting(choice: Record) -> dict[str, object]:
         for one in choice["tried"]
     ]
     return {
-        "name": words(choice["setting"]),
+        "name": _NAMES.get(choice["setting"], words(choice["setting"])),
         "reason": choice["reason"],
         "seeds": choice["seeds"],
         "rows": rows,

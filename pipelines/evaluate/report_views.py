@@ -15,6 +15,7 @@ from pipelines.evaluate.report_lambda import primary
 from pipelines.evaluate.report_numbers import Record, Rows, number, percent
 
 SHOWN_ISSUES = 40
+_OTHER_HEADS = "*"  # candidates that are neither the linear model nor fused
 _LEVELS = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
 _MEANING = {
     Level.CRITICAL: "stopped the run",
@@ -176,14 +177,15 @@ def issues(found: Sequence[Record]) -> Rows:
 
 def in_order(metrics: Record) -> Record:
     """Metrics with horizons ascending and heads before baselines; JSON on disk sorts by letter."""
-    order = {name: at for at, name in enumerate((LINEAR, *FUSED_HEADS, *figures.BASELINE_LOOKS))}
+    known = (LINEAR, *FUSED_HEADS, _OTHER_HEADS, *figures.BASELINE_LOOKS)
+    order = {name: at for at, name in enumerate(known)}
     found = metrics.get("horizons", {})
     ordered = {
         h: {
             **found[h],
             "heads": {
                 n: found[h]["heads"][n]
-                for n in sorted(found[h]["heads"], key=lambda n: order.get(n, len(order)))
+                for n in sorted(found[h]["heads"], key=lambda n: order.get(n, order[_OTHER_HEADS]))
             },
         }
         for h in sorted(found, key=int)

@@ -18,6 +18,7 @@ from pipelines.evaluate.power import power_statements
 from pipelines.run.progress import Progress
 
 REFERENCES = ("linear", "prevalence", "persistence_calibrated", "climatology")
+_OTHER_HEADS = "*"  # candidates that are neither the linear model nor fused
 _SINGLE_CLASS_KEEPS = ("rows", "outbreak_rows", "prevalence", "brier", "alarm_rate")
 
 
@@ -88,8 +89,8 @@ def _horizon(rows: pd.DataFrame) -> dict[str, Any]:
 
 def _place(head: str) -> int:
     """Heads first, then baselines from the simplest on."""
-    order = (LINEAR, *FUSED_HEADS, *BASELINES)
-    return order.index(head) if head in order else len(order)
+    order = (LINEAR, *FUSED_HEADS, _OTHER_HEADS, *BASELINES)
+    return order.index(head if head in order else _OTHER_HEADS)
 
 
 def _head(rows: pd.DataFrame) -> dict[str, Any]:

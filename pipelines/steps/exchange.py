@@ -37,11 +37,13 @@ def take(
 ) -> Taken:
     """Check a folder of vectors and keep them; published where machines share a store.
 
-    Raises: as embed/brought.py's take_vectors.
+    Raises: as embed/brought.py's take_vectors; ConfigError without a name.
     """
     from pipelines.embed.brought import take_vectors
     from pipelines.embed.sync import share_space
 
+    if not by.strip():
+        raise ConfigError("vectors that are taken need your name", fix="give --by NAME")
     encoders, scenes = encoders_of(paths, profile), profile.data.scenes
     here = _at_hand(paths, profile)
     done = take_vectors(folder, encoders, scenes, paths, by, unchecked, here)

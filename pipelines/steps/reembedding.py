@@ -66,7 +66,8 @@ def adopt(
     Runs that have begun keep theirs. Nothing else changes until history is embedded.
 
     Raises:
-        ConfigError: the profile has no encoders, or there is nothing to change.
+        ConfigError: the profile has no encoders, there is nothing to change, or nobody's name or
+            no reason is given.
         EncoderError: weights are absent, or an encoder is of the other modality.
     """
     from pipelines.embed.base import describe_encoder
@@ -77,6 +78,7 @@ def adopt(
             where=f"profile {profile.profile}",
             fix="add `embed` to the profile",
         )
+    _require_said(by, reason)
     before = read_adopted(paths, profile.model_name)
     if before.encoders == encoders:
         raise ConfigError(
@@ -96,6 +98,13 @@ def adopt(
     record = Adopted(encoders=encoders, ready=False, changes=(*before.changes, change))
     write_adopted(paths, profile.model_name, record)
     return record
+
+
+def _require_said(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise ConfigError(
+            "a change of encoders needs a name and a reason", fix="give --by NAME and --reason TEXT"
+        )
 
 
 def reembed(paths: DeploymentPaths, profile: Profile, budget_minutes: float) -> Reembedded | None:

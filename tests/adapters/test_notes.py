@@ -101,6 +101,18 @@ def test_markup_and_unseen_characters_leave_and_are_said(tmp_path: Path) -> None
     assert the(reading, "note-markup").rows == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Temperatura < 30 y lluvia > 20 mm.",
+        "Índice <5 %, antes >8 %",
+        "Letalidad <= 1 %, ayer > 2",
+    ],
+)
+def test_what_is_less_than_a_number_is_no_markup(text: str) -> None:
+    assert clean_note(text, 120).text == text
+
+
 def test_a_long_note_is_cut_at_the_declared_length(tmp_path: Path) -> None:
     content = HEADER + f"A,2018-01-31,,,{'palabra ' * 9000}\n"
     reading = noted(tmp_path, content, options={"max_characters": 60})
@@ -121,7 +133,16 @@ def test_a_number_where_reading_ends_leaves_no_part_of_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 700, "&amp;amp;lt;b&amp;gt; 3001234567", "x@y.zz <i>", "&" * 40, "[...] [***]"]
+    "text",
+    [
+        "a" * 700,
+        "&amp;amp;lt;b&amp;gt; 3001234567",
+        "x@y.zz <i>",
+        "&" * 40,
+        "[...] [***]",
+        "<3001234567 y <a@b.co> > <2@b.co>",
+        "&lt;&lt;b> 5 < <<i>3 &amp;lt;4 >",
+    ],
 )
 def test_a_cleaned_text_stays_as_it_is(text: str) -> None:
     once = clean_note(text, 120).text

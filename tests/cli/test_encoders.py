@@ -62,6 +62,18 @@ def test_what_to_do_must_be_said_once(home: Home) -> None:
     assert code == 2 and "no encoder is adopted" in output
 
 
+@pytest.mark.parametrize(
+    "who", [("--by", " ", "--reason", "better"), ("--by", "Ana", "--reason", "")]
+)
+def test_nobody_changes_encoders_without_a_name_and_a_reason(
+    home: Home, who: tuple[str, ...]
+) -> None:
+    file = str(home.path / "text.yaml")
+    code, output = home.tried_here("adopt-encoder", "--profile", "ci", "--text", file, *who)
+    assert code == 2 and "needs a name and a reason" in " ".join(output.split())
+    assert read_adopted(DeploymentPaths(home=home.path), "denguard") == NOTHING
+
+
 def test_weights_that_somebody_brings_are_pinned_when_they_are_taken_up(home: Home) -> None:
     multilingual.in_folder(home.path)
     own = {"name": "use_text", "folder": str(home.path), "file": "weights.npz"}

@@ -12,6 +12,7 @@ from support.homes import Home
 from support.vector_folders import in_golden, in_table
 
 from pipelines.config import DeploymentPaths, EncoderConfig, Profile, profile_file
+from pipelines.embed.lent import make_vectors, today_by
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.store import store_root
 from pipelines.storage import read_json, write_json
@@ -102,3 +103,50 @@ def test_a_folder_that_is_there_is_not_written_over(
     ):
         code, output = where.tried_here("vectors", *arguments)
         assert code == 2 and "there already" in output
+
+
+def test_the_next_command_can_be_typed_as_it_is_printed(home: Home, tmp_path: Path) -> None:
+    asked = str(tmp_path / "asked of them")
+    given = _said(home, "give", asked, "--profile", "tiny", "--modality", "image")
+    assert "denguard vectors make 'asked of them' OUT --by NAME" in given
+
+
+@pytest.mark.parametrize("said", [("--by", ""), ("--by", "Partner", "--note", "two\nlines")])
+def test_a_maker_whom_no_record_can_hold_is_refused(
+    partner: DeploymentPaths, tmp_path: Path, said: tuple[str, ...]
+) -> None:
+    asked, made = tmp_path / "asked", tmp_path / "not made"
+    code, output = Home(partner.home).tried_here("vectors", "make", str(asked), str(made), *said)
+    assert code == 2 and "--by with a name" in " ".join(output.split()) and not made.exists()
+
+
+def test_nobody_takes_vectors_without_a_name(
+    home: Home, made: Path, paths: DeploymentPaths
+) -> None:
+    code, output = home.tried_here("vectors", "take", str(made), "--profile", "tiny", "--by", " ")
+    assert code == 2 and "need your name" in " ".join(output.split())
+    assert not store_root(paths).exists()
+
+
+def test_a_file_or_another_folder_is_no_request(
+    partner: DeploymentPaths, made: Path, tmp_path: Path
+) -> None:
+    for wrong in (made, made / "vectors.json"):
+        code, output = Home(partner.home).tried_here(
+            "vectors", "make", str(wrong), str(tmp_path / "new"), "--by", "Partner"
+        )
+        said = " ".join(output.split())
+        assert code == 2 and "the request is refused: there is no request.json" in said
+        assert "`denguard vectors give` wrote" in said
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work_and_not_after_it(
+    made: Path, partner: DeploymentPaths, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    where = made / "vectors.json" / "new"  # below a file
+    with pytest.raises(OSError, match=r"vectors\.json"):
+        make_vectors(tmp_path / "asked", where, today_by("Partner", ""), partner)
+    assert "inputs embedded" not in caplog.text
+    make_vectors(tmp_path / "asked", tmp_path / "new", today_by("Partner", ""), partner)
+    assert "inputs embedded" in caplog.text

@@ -137,6 +137,13 @@ def test_an_effect_too_small_to_write_out_is_not_called_zero(planted, profile) -
     assert "an improvement of less than 0.0001 with 80 %" in one["sentence"]
 
 
+def test_what_was_worse_is_called_a_loss_and_not_a_negative_improvement(planted, profile) -> None:
+    one = power_statements(_rows(planted, -0.01), profile)["4"]
+    assert one["seen"] < 0
+    assert f"; seen was a loss of {-one['seen']:.4f} (" in one["sentence"]
+    assert "−" not in one["sentence"]
+
+
 def test_too_few_blocks_show_nothing_and_say_so(planted, profile) -> None:
     rows = _rows(planted, 0.01)
     one = power_statements(rows[rows["test_year"] == 2018], profile)["4"]
@@ -158,3 +165,12 @@ def test_the_decision_and_the_report_carry_it(planted, profile) -> None:
     shown_rows = power(record)
     assert [one["horizon"] for one in shown_rows if one["primary"]] == [4]
     assert shown_rows[1]["sentence"] == record["power"]["4"]["sentence"]
+
+
+def test_years_of_a_version_that_kept_no_base_leave_no_number_that_is_none(
+    planted, profile
+) -> None:
+    """A run that such a version began and this one goes on with has years of both kinds."""
+    rows = _rows(planted, 0.01)
+    rows["base_probability"] = rows["base_probability"].where(rows["test_year"] > 2016)
+    assert power_statements(rows, profile) == {}

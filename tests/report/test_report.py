@@ -270,6 +270,19 @@ def test_a_lambda_of_zero_is_explained_in_words(page: _Page) -> None:
     assert "lambda stays 0: 120 paired rows, 200 are needed" in page.text
 
 
+def test_scores_of_the_base_and_of_a_setting_say_that_their_rows_differ(
+    context: ReportContext, tmp_path: Path
+) -> None:
+    tried = [{"value": 0.001, "brier": [0.1], "epochs": 2}]
+    setting = {"setting": "learning_rate", "chosen": 0.001, "reason": "why", "seeds": 1}
+    base = {"kind": "linear", "reason": "linear: why", "brier": {"linear": [0.2]}}
+    found = {**context.tuning["late_joint"], "base": base}
+    found["settings"] = [{**setting, "tried": tried}]
+    words = _words(_Page(_html(replace(context, tuning={"late_joint": found}), tmp_path)))
+    assert "Brier, all rows of the inner seasons" in words
+    assert "on those rows of the inner seasons that have an image or a text." in words
+
+
 def test_issues_come_worst_first_with_what_to_do(page: _Page) -> None:
     words = _words(page)
     assert words.index("error: 1") < words.index("info: 1")
