@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -46,6 +46,7 @@ from pipelines.weeks import CDC
 HEAD, LINEAR, HORIZON = "late_joint", "linear", 4
 YEARS = (2015, 2016, 2017, 2018)
 AS_OF, END_MONTH = CDC.week_no("2018-w52"), 2019 * 12
+FEWEST_YEARS = 6  # of scenes, so that lambda may be chosen at all
 SEED, POOL = 7, 45  # units whose rows the tabular forecaster learns from
 # Chosen on trial 0 of 0.9, which the table leaves out: the default rate overfits in an epoch.
 LOOP = {
@@ -259,39 +260,47 @@ def with_vectors(world: World, cell: Cell, chosen: Sequence[str]) -> Examples:
 
 
 def table(lines: Sequence[dict[str, object]]) -> Iterator[str]:
-    """A line a cell: how often promoted, skill with the mean of the intervals' bounds, lambda; and
+    """The table of docs/fusion-evidence.md: a line a cell, its interval the mean of the trials';
     below it what other seeds of the training chose."""
     yield (
-        "| strength | units | years | NDWI told | tuned | promoted | of | Brier difference "
-        "| linear | lambda |"
+        "| strength | units | years | beside | promoted | Brier difference to linear | linear "
+        "| lambda, where it may be chosen |"
     )
-    yield "|---" * 10 + "|"
+    yield "|---" * 8 + "|"
     frame = pd.DataFrame(lines)
     if frame.empty:
         return
     several = frame[frame.groupby([*KEYS[:4], *KEYS[5:]])["seed"].transform("nunique") > 1]
-    frame = frame[frame["seed"] == SEED]
-    for cell, own in frame[frame["means"] == 1].groupby([*KEYS[:3], "index", "tuned"]):
-        mean = own[["difference", "lower", "upper", "linear_brier"]].mean()
-        lambdas = pd.Series([v for one in own["lambdas"] for v in one.values()]).value_counts()
-        shares = ", ".join(f"{v:g} in {n}" for v, n in lambdas.items())
+    frame = frame[(frame["seed"] == SEED) & (frame["means"] == 1)]
+    order = ["tuned", "index", "years", "units", "strength"]
+    for cell, own in frame.groupby(order):
+        told = dict(zip(order, cell, strict=True))
+        ways = {"NDWI told": told["index"], "rate, noise, L_reg tuned": told["tuned"]}
+        beside = ", ".join(way for way, taken in ways.items() if taken)
+        difference = _difference(own.mean(numeric_only=True))
         yield (
-            f"| {' | '.join(_told(one) for one in cell)} | {int(own['promoted'].sum())} | "
-            f"{len(own)} | "
-            f"{mean['difference']:+.4f} ({mean['lower']:+.4f} to {mean['upper']:+.4f}) | "
-            f"{mean['linear_brier']:.4f} | {shares} |"
+            f"| {told['strength']:g} | {told['units']} | {told['years']} | {beside} | "
+            f"{int(own['promoted'].sum())} of {len(own)} | {difference} | "
+            f"{own['linear_brier'].mean():.4f} | {_lambdas(own, told['years'])} |"
         )
     for one in several.to_dict("records"):
         shifts = ", ".join(f"{value:g}" for value in one["lambdas"].values())
-        difference = f"{one['difference']:+.4f} ({one['lower']:+.4f} to {one['upper']:+.4f})"
         mean = f", mean of {one['means']}" if one["means"] > 1 else ""
-        yield f"trial {one['trial']}, seed {one['seed']}{mean}: lambda {shifts}; {difference}"
+        yield f"trial {one['trial']}, seed {one['seed']}{mean}: lambda {shifts}; {_difference(one)}"
 
 
-def _told(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    return f"{value:g}"
+def _difference(one: Mapping[str, float] | pd.Series) -> str:
+    text = f"{one['difference']:+.4f} ({one['lower']:+.4f} to {one['upper']:+.4f})"
+    return text.replace("-", "−")
+
+
+def _lambdas(own: pd.DataFrame, years: int) -> str:
+    """What was chosen in the newest two test years; earlier, too few inner seasons have pairs."""
+    if years < FEWEST_YEARS:
+        return "refused: too few seasons"
+    chosen = [one[str(year)] for one in own["lambdas"] for year in YEARS[-2:]]
+    counts = pd.Series(chosen).value_counts(sort=True)
+    return ", ".join(f"{value:g} in {n}" for value, n in counts.items()).replace("-", "−")
 
 
 def _units(path: Path) -> tuple[str, ...]:

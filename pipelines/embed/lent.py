@@ -60,7 +60,7 @@ def give_inputs(
     if not inputs:
         raise ConfigError("every input has a vector", where=encoder.name, fix="nothing to do")
     with new_folder(to) as temp:
-        given = tuple(_copied(item, paths.data, temp) for item in inputs)
+        given = tuple(_copied(item, paths.data, temp, "inputs") for item in inputs)
         request = Request(
             modality=modality,
             encoder=EncoderConfig.model_validate(encoder.recipe()),
@@ -96,11 +96,11 @@ def _lacking(
     return as_inputs(rows)
 
 
-def _copied(item: WorkInput, data: Path, folder: Path) -> WorkInput:
-    """The input as the folder names it, its scene copied into it."""
+def _copied(item: WorkInput, data: Path, folder: Path, room: str) -> WorkInput:
+    """The input as the folder names it, its scene copied into a room of it."""
     if item.uri is None:
         return item
-    own = item.model_copy(update={"uri": f"inputs/{item.sha256}{Path(item.uri).suffix}"})
+    own = item.model_copy(update={"uri": f"{room}/{item.sha256}{Path(item.uri).suffix}"})
     write_atomic(folder / str(own.uri), input_path(item, data).read_bytes())
     return own
 
@@ -155,7 +155,7 @@ def _write(
     names = pa.array([item.sha256 for item, _ in found], pa.string())
     table = pa.table({"input_sha256": names, "vector": column})
     path = write_atomic(folder / PARQUET, table_bytes(table, plain=True))
-    inputs = [_golden_input(item, source, folder) for item, _ in found[:GOLDEN_INPUTS]]
+    inputs = [_copied(item, source, folder, "golden") for item, _ in found[:GOLDEN_INPUTS]]
     vectors = [tuple(map(float, vector)) for _, vector in found[:GOLDEN_INPUTS]]
     golden = Golden(inputs=tuple(inputs), vectors=tuple(vectors))
     write_json(folder / GOLDEN, golden.model_dump(mode="json"))
@@ -166,14 +166,6 @@ def _write(
         file_sha256=sha256_file(path),
     )
     write_json(folder / HEADER, header.model_dump(mode="json"))
-
-
-def _golden_input(item: WorkInput, source: Path, folder: Path) -> WorkInput:
-    if item.uri is None:
-        return item
-    own = item.model_copy(update={"uri": f"golden/{item.sha256}{Path(item.uri).suffix}"})
-    write_atomic(folder / str(own.uri), input_path(item, source).read_bytes())
-    return own
 
 
 def today_by(name: str, note: str) -> Origin:
