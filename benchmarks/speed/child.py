@@ -46,6 +46,7 @@ def rows_of(name: str, seconds: float, module: str = "") -> list[JsonRow]:
         if ended is None:
             return [missing_row(name, f"was stopped after {seconds:.0f} s").to_json()]
         if ended != 0:
+            sys.stderr.write(f"{name}: {words}\n")
             why = f"ended with {ended}: {words.splitlines()[-1]}"
             return [missing_row(name, why).to_json()]
         rows: list[JsonRow] = json.loads(into.read_text())

@@ -98,7 +98,7 @@ def _copied_gb_s(threads: int) -> float:
 
 def _disk() -> list[Row]:
     block = np.random.default_rng(0).bytes(2**20)
-    with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:
+    with tempfile.NamedTemporaryFile() as file:
         written = _best_seconds(lambda: _write(file.fileno(), block))
         read = _best_seconds(lambda: _read(file.fileno()))
     into_gb_s = _WRITTEN_BYTES / 1e9

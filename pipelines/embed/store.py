@@ -29,7 +29,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec, canonical_json
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
-from pipelines.storage.big_rows import empty_rows, touched
+from pipelines.storage.big_rows import empty_rows, write_scattered
 from pipelines.storage.parquet import table_bytes
 
 log = logging.getLogger(__name__)
@@ -243,8 +243,7 @@ def read_vectors(
         new = [(i, at) for i, key in enumerate(held) if (at := place.pop(key, -1)) >= 0]
         if new:
             here, there = np.array(new).T
-            into[there] = vectors[here]
-            touched(into.ctypes.data, len(new), width * into.itemsize, scattered=True)
+            write_scattered(into, there, vectors[here])
     return into, set(place)
 
 

@@ -18,11 +18,13 @@ _BLOCK_ROWS = 16_384
 
 def gather(rows: Tensor, chosen: Tensor) -> Tensor:
     """rows[chosen] of an (N, W) tensor, by an index or a mask."""
-    at = chosen.nonzero()[:, 0] if chosen.dtype == torch.bool else chosen
+    address = rows.untyped_storage().data_ptr()
+    if not big_rows.lies_in_file(address):
+        return rows[chosen]
+    at = (chosen.nonzero()[:, 0] if chosen.dtype == torch.bool else chosen).numpy()
 
     def picked(part: slice) -> Tensor:
-        _touched(rows, len(at[part]), scattered=True)
-        return rows[at[part]]
+        return torch.from_numpy(big_rows.read_scattered(address, at[part], rows.shape[1]))
 
     return by_block(picked, len(at), rows.shape[1])
 
@@ -43,7 +45,7 @@ def by_block(
         into[part] = make(part)
         for rows in (into, reads):
             if rows is not None:
-                _touched(rows, part.stop - start, scattered=False)
+                _touched(rows, part.stop - start)
     return into
 
 
@@ -54,10 +56,10 @@ def mean_of(rows: Tensor, mask: Tensor) -> Tensor:
     total = torch.zeros(rows.shape[1], dtype=torch.float64)
     for own, wanted in zip(rows.split(_BLOCK_ROWS), mask.split(_BLOCK_ROWS), strict=True):
         total += own[wanted].sum(dim=0, dtype=torch.float64)
-        _touched(rows, len(own), scattered=False)
+        _touched(rows, len(own))
     return (total / mask.sum()).to(rows.dtype)
 
 
-def _touched(rows: Tensor, count: int, scattered: bool) -> None:
-    address = rows.untyped_storage().data_ptr()
-    big_rows.touched(address, count, rows.shape[1] * rows.element_size(), scattered)
+def _touched(rows: Tensor, count: int) -> None:
+    row_bytes = rows.shape[1] * rows.element_size()
+    big_rows.touched(rows.untyped_storage().data_ptr(), count * row_bytes)

@@ -40,24 +40,20 @@ def reproducible(threads: int, seed: int = 0) -> Iterator[None]:
 def unit_vectors(vectors: ModalityVectors, width: int) -> tuple[Tensor, Tensor]:
     """(N, W) vectors normalised, stretched and normalised again, zero where missing; (N,) mask."""
     table = torch.from_numpy(np.ascontiguousarray(vectors.table, dtype=np.float32))
-    unit = by_block(lambda part: _unit(table[part], width), len(table), width, table)
     row = torch.from_numpy(vectors.row.astype(np.int64))
     mask = row >= 0
-    return by_block(lambda part: _placed(unit, row[part], mask[part]), len(row), width), mask
+    out = by_block(lambda part: _placed(table, row[part], mask[part], width), len(row), width)
+    return out, mask
 
 
-def _unit(vectors: Tensor, width: int) -> Tensor:
-    every = torch.ones(len(vectors), dtype=torch.bool)
-    unit = unit_normalise(vectors, every)
-    if vectors.shape[1] != width:
+def _placed(table: Tensor, row: Tensor, mask: Tensor, width: int) -> Tensor:
+    """The rows' unit vectors, zero where missing."""
+    every = torch.ones(int(mask.sum()), dtype=torch.bool)
+    unit = unit_normalise(gather(table, row[mask]), every)
+    if table.shape[1] != width:
         unit = unit_normalise(stretch(unit, width), every)
-    return unit
-
-
-def _placed(unit: Tensor, row: Tensor, mask: Tensor) -> Tensor:
-    """The rows' vectors, zero where missing."""
-    out = unit.new_zeros((len(row), unit.shape[1]))
-    out[mask] = gather(unit, row[mask])
+    out = unit.new_zeros((len(row), width))
+    out[mask] = unit
     return out
 
 

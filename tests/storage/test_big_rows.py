@@ -55,17 +55,24 @@ def test_the_file_goes_with_the_last_array_that_shows_it(little_memory: Path) ->
 def test_what_was_let_go_of_is_still_there(little_memory: Path) -> None:
     rows = big_rows.empty_rows(ROWS, WIDTH)
     rows[:] = np.arange(ROWS, dtype=np.float32)[:, None]
-    big_rows.touched(rows.ctypes.data, ROWS, 1 << 20, scattered=False)
+    big_rows.touched(rows.ctypes.data, 1 << 30)
     assert (rows[:, 3] == np.arange(ROWS)).all()
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="needs Linux's /proc")
-def test_rows_that_were_read_do_not_stay_in_this_process(little_memory: Path) -> None:
+def test_scattered_rows_that_were_read_do_not_stay_in_this_process(little_memory: Path) -> None:
     rows = torch.from_numpy(big_rows.empty_rows(1 << 20, WIDTH))  # 32 MiB
     rows[:] = 1.0
-    gather(rows, torch.arange(0, 1 << 20, 7))
-    gather(rows, torch.tensor([0]))  # lets go of what the assignment above held
+    big_rows.touched(rows.data_ptr(), rows.nbytes)
+    assert gather(rows, torch.arange(0, 1 << 20, 97)).sum() == WIDTH * len(range(0, 1 << 20, 97))
     assert _held_bytes(little_memory) < 8 << 20
+
+
+def test_scattered_rows_are_written_where_they_belong(little_memory: Path) -> None:
+    rows, at = big_rows.empty_rows(ROWS, WIDTH), np.random.default_rng(3).permutation(ROWS)
+    values = np.random.default_rng(4).standard_normal((ROWS, WIDTH), dtype=np.float32)
+    big_rows.write_scattered(rows, at, values)
+    assert (rows[at] == values).all()
 
 
 def _held_bytes(folder: Path) -> int:
@@ -92,11 +99,15 @@ def test_unit_vectors_are_the_same_bits(
 
 
 def test_gathered_rows_are_the_same_bits(little_memory: Path) -> None:
-    rows = torch.from_numpy(vectors().table)
+    there = torch.from_numpy(vectors().table)
+    rows = torch.from_numpy(big_rows.empty_rows(*there.shape))
+    rows[:] = there
     chosen = torch.randperm(len(rows))
     made = gather(rows, chosen)
     assert big_rows.lies_in_file(made.data_ptr())
-    assert torch.equal(made, rows[chosen])
+    assert torch.equal(made, there[chosen])
+    assert torch.equal(gather(rows, chosen > 9), there[chosen > 9])
+    assert gather(rows, chosen[:0]).shape == (0, WIDTH)
 
 
 def test_the_gap_is_the_same_to_a_millionth(
