@@ -45,11 +45,17 @@ def fitted(
             ("memory_bytes", [steps[name]["peak_bytes"] for _, steps in (small, large)]),
             ("disk_bytes", [steps[name]["disk_bytes"] for _, steps in (small, large)]),
         ):
-            each = max(0.0, (values[1] - values[0]) / (rows[1] - rows[0]))
-            each = min(each, values[0] / rows[0])
-            one |= {of: values[0] - each * rows[0], f"row_{of}": each}
+            one |= _line(rows, values, of)
         made[name] = {key: float(f"{value:.4g}") for key, value in one.items()}
     return made
+
+
+def _line(rows: tuple[int, int], values: list[float], of: str) -> dict[str, float]:
+    """Through both points; level between them where the larger took less."""
+    each = (values[1] - values[0]) / (rows[1] - rows[0])
+    each = min(max(0.0, each), values[0] / rows[0])
+    start = values[0] - each * rows[0] if each else (values[0] + values[1]) / 2
+    return {of: start, f"row_{of}": each}
 
 
 def run_once(profile: str, home: Path) -> Steps:
@@ -66,8 +72,13 @@ def run_once(profile: str, home: Path) -> Steps:
     said = subprocess.run(
         command, timeout=_RUN_SECONDS, check=True, stdout=subprocess.PIPE, text=True
     )
-    found: Steps = json.loads(said.stdout.splitlines()[-1])
-    return found
+    return steps_of(said.stdout)
+
+
+def steps_of(said: str) -> Steps:
+    """What such a run printed."""
+    lines = (json.loads(line) for line in said.splitlines() if line.startswith("{"))
+    return {str(line.pop("step")): line for line in lines}
 
 
 def main() -> None:

@@ -77,10 +77,13 @@ def estimate(work: Work, probes: Probes, known: Reference | None = None) -> list
 def measured_seconds(work: Work, probes: Probes) -> Mapping[str, float]:
     """Step -> seconds of what the probes measure by itself."""
     trained = sum(probes.batch[head] * count for head, count in work.batches.items())
-    both = ((probes.image, work.scenes), (probes.text, work.prompts))
+    both = (
+        (probes.image, work.scenes, work.scene_shards),
+        (probes.text, work.prompts, work.prompt_shards),
+    )
     return {
         "validate": probes.scene * work.scenes,
-        "embed": sum(one.start + one.each * count for one, count in both if count),
+        "embed": sum(one.start * shards + one.each * count for one, count, shards in both),
         "train": trained,
         "backtest": trained * work.test_years / 2,  # half of the years lie before one, on average
     }

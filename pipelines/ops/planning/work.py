@@ -31,6 +31,7 @@ class Work:
         weeks: origins.
         horizons: weeks ahead, each a row of its own.
         scenes, prompts: inputs to embed, as if no vector were kept.
+        scene_shards, prompt_shards: processes that embed them, one after the other.
         vector_rows: unit-weeks with a scene or a prompt.
         batches: head -> training steps of one candidate, choices included.
         test_years: that are replayed.
@@ -41,6 +42,8 @@ class Work:
     horizons: int
     scenes: int
     prompts: int
+    scene_shards: int
+    prompt_shards: int
     vector_rows: int
     batches: dict[str, int]
     test_years: int
@@ -84,10 +87,19 @@ def count_work(profile: Profile, drop: Path) -> Work:
         horizons=len(profile.evaluate.horizons_weeks),
         scenes=len(scenes) if profile.embed else 0,
         prompts=told.unit_weeks,
+        scene_shards=_shards(len(scenes), profile),
+        prompt_shards=_shards(told.unit_weeks, profile),
         vector_rows=vector_rows,
         batches=batches(profile.train, vector_rows, len(profile.evaluate.horizons_weeks)),
         test_years=_replayed(years, table) if isinstance(years, TestYears) else len(years),
     )
+
+
+def _shards(inputs: int, profile: Profile) -> int:
+    """As embed.plan.cut makes them; none without inputs."""
+    if profile.embed is None or not inputs:
+        return 0
+    return min(profile.embed.max_shards, max(1, inputs // profile.embed.min_inputs_per_shard))
 
 
 def batches(train: TrainConfig, vector_rows: int, horizons: int) -> dict[str, int]:
@@ -120,14 +132,17 @@ def _weekly(cells: pd.DataFrame, drop: Path, profile: Profile) -> _Span:
 
 
 def _pool(counts: pd.DataFrame, last: int, profile: Profile) -> int:
-    """Units with as many cases in the label rule's reference as it asks for; an estimate, because
-    it may refuse a unit for other reasons too."""
+    """Units with as many cases in the label rule's reference as it asks for, and a threshold above
+    none; an estimate, because it may refuse a unit for other reasons too."""
     labels, calendar = profile.labels, profile.calendar
     year = None if labels.rule.fixed else calendar.epi_year(last)
     weeks = {week for span in labels.rule.reference_weeks(calendar, year) for week in span}
     inside = counts[counts["when"].isin(weeks)]
-    cases = inside["number"].astype(float).groupby(inside["unit_id"]).sum()
-    return int((cases >= labels.min_reference_cases).sum())
+    by_unit = inside["number"].astype(float).groupby(inside["unit_id"].astype(str))
+    judged = by_unit.sum() >= labels.min_reference_cases
+    if labels.rule.floor_cases is None:
+        judged &= by_unit.quantile(getattr(labels.rule, "q", 0.5)) > 0
+    return int(judged.sum())
 
 
 def _told(table: _Span, profile: Profile) -> _Span:
