@@ -25,7 +25,7 @@ INSTALL_LOCKED = PIP="$(PIP)" PYTHON="$(BIN)/python" TORCH_INDEX="$(TORCH_INDEX)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install llama demo test test-slow coverage check site up down status clean lock
+.PHONY: help install llama demo test test-slow bench coverage check site up down status clean lock
 
 help: ## print this list
 	@echo "denguard: make <target>"
@@ -37,13 +37,16 @@ demo: $(STAMP) ## install, start everything here, follow the weekly run, show it
 	@$(BIN)/denguard demo
 
 # Compiled files are kept, whatever the shell says: without them each process compiles ours and the tests anew.
-test test-slow: export PYTHONDONTWRITEBYTECODE :=
+test test-slow bench: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 test-slow: $(STAMP) ## run the tests that take over half a minute each; before a release
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m slow
+
+bench: $(STAMP) ## time the work beside its rivals on a quiet machine (15 min); benchmarks/results/latest.json
+	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.speed $(NAMES)
 
 coverage: export PYTHONDONTWRITEBYTECODE :=
 coverage: $(STAMP) ## run the tests, say which lines they do not execute; fails below 95 %

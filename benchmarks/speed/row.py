@@ -22,6 +22,7 @@ class Row:
     goal: what `ratio` is held against, or `ours` where there is no rival; None: reported alone.
     limit: what the chip or the disk would allow, in words, and the share of it that was reached.
     ours_cpu, rival_cpu: seconds of all cores, medians.
+    share: of that limit as a number, 0 to 1, where there is one.
     """
 
     work: str
@@ -39,6 +40,7 @@ class Row:
     ours_cpu: float | None = None
     rival_cpu: float | None = None
     note: str = ""
+    share: float | None = None
 
     @property
     def met(self) -> bool | None:
@@ -51,6 +53,11 @@ class Row:
     def to_json(self) -> dict[str, object]:
         """As latest.json keeps it."""
         return {**asdict(self), "met": self.met}
+
+
+def missing_row(name: str, why: str) -> Row:
+    """Of a module that gave no figures: a goal that is not met, with what happened."""
+    return Row(f"{name}: gave no figures", "finished", 0.0, goal=1.0, note=why)
 
 
 def timed_row(

@@ -52,19 +52,26 @@ def side_by_side(
 
 def took(work: Callable[[], object]) -> Took:
     """Run once."""
-    cpu, wall = _cpu_seconds(), time.perf_counter()
+    cpu, wall = cpu_seconds(), time.perf_counter()
     work()
-    return Took(time.perf_counter() - wall, _cpu_seconds() - cpu)
+    return Took(time.perf_counter() - wall, cpu_seconds() - cpu)
 
 
-def wait_until_quiet(seconds: float = _WAIT_SECONDS) -> None:
+def share_in_use() -> float:
+    """Share of all cores that is used, over two seconds in which this process sleeps."""
+    return float(psutil.cpu_percent(interval=_LOOK_SECONDS)) / 100
+
+
+def wait_until_quiet(
+    seconds: float = _WAIT_SECONDS, reading: Callable[[], float] = share_in_use
+) -> None:
     """Return once others use next to nothing.
 
     Raises:
         BusyMachine: they still do after `seconds`.
     """
     until = time.monotonic() + seconds
-    while (busy := psutil.cpu_percent(interval=_LOOK_SECONDS) / 100) > MOST_BUSY:
+    while (busy := reading()) > MOST_BUSY:
         if time.monotonic() > until:
             raise BusyMachine(
                 f"others use {busy:.0%} of the processor, {MOST_BUSY:.0%} is allowed: stop them, "
@@ -72,6 +79,7 @@ def wait_until_quiet(seconds: float = _WAIT_SECONDS) -> None:
             )
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """Of all cores, in this process and its ended children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)

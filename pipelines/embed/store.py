@@ -16,7 +16,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec, canonical_json
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
+from pipelines.storage.big_rows import empty_rows, write_scattered
 from pipelines.storage.parquet import table_bytes
 
 log = logging.getLogger(__name__)
@@ -96,8 +97,9 @@ class EmbeddingStore:
         lost = sum(key not in located for key in wanted)
         if lost:
             raise absent_vectors(lost, len(wanted), self.folder)
-        row, vectors = read_vectors({located[key] for key in wanted}, self.spec.width, wanted)
-        return vectors[np.array([row[key] for key in keys], dtype=np.int64)]
+        distinct = list(dict.fromkeys(keys))
+        shards = {located[key] for key in distinct}
+        return in_order(keys, distinct, read_vectors(shards, self.spec.width, distinct)[0])
 
     def _shards(self) -> Iterator[Path]:
         """Intact shards by name; each is hashed once by this object, a corrupt one set aside."""
@@ -217,29 +219,40 @@ def origin_of(shard: Path) -> Mapping[str, object] | None:
     return found
 
 
+def in_order(keys: Sequence[str], distinct: Sequence[str], vectors: Float32s) -> Float32s:
+    """(n, width) vectors of keys of which some come twice; themselves where none does."""
+    if len(keys) == len(distinct):
+        return vectors
+    place = {key: at for at, key in enumerate(distinct)}
+    return vectors[[place[key] for key in keys]]
+
+
 def read_vectors(
-    shards: Iterable[Path], width: int, wanted: Container[str]
-) -> tuple[dict[str, int], Float32s]:
-    """Row of each wanted key, and the (n, width) vectors; shards are taken in order of name.
+    shards: Iterable[Path], width: int, keys: Sequence[str]
+) -> tuple[Float32s, set[str]]:
+    """(n, width) vectors in the order of the distinct keys, read where they stay; and the keys that
+    no shard holds, whose rows mean nothing. Of shards with the same key the first by name counts.
 
     Raises:
         StoreError: a shard cannot be read or holds vectors of another width.
     """
-    row: dict[str, int] = {}
-    pieces = [np.empty((0, width), dtype=np.float32)]
+    place = {key: at for at, key in enumerate(keys)}
+    into = empty_rows(len(keys), width)
     for path in sorted(shards, key=lambda p: p.name):
-        keys, vectors = _read_shard(path, width)
-        new = [i for i, key in enumerate(keys) if key in wanted and key not in row]
-        row.update({keys[i]: len(row) + at for at, i in enumerate(new)})
-        pieces.append(vectors[new])
-    return row, np.concatenate(pieces)
+        held, vectors = _read_shard(path, width)
+        new = [(i, at) for i, key in enumerate(held) if (at := place.pop(key, -1)) >= 0]
+        if new:
+            here, there = np.array(new).T
+            write_scattered(into, there, vectors[here])
+    return into, set(place)
 
 
 def _read_shard(path: Path, width: int) -> tuple[list[str], Float32s]:
     try:
         table = pq.read_table(path, columns=["key", "vector"])
         flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return table["key"].to_pylist(), flat.astype(np.float32).reshape(table.num_rows, width)
+        vectors = flat.astype(np.float32, copy=False).reshape(table.num_rows, width)
+        return table["key"].to_pylist(), vectors
     except (OSError, ValueError, pa.ArrowException) as err:
         raise StoreError(
             f"a shard cannot be read: {err}",

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.arrays import Float32s
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
-from pipelines.embed.store import read_vectors
+from pipelines.embed.store import in_order, read_vectors
 from pipelines.errors import StoreError
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.place_config import WeekConfig
@@ -136,11 +136,12 @@ def version_vectors(folder: Path, spec: EncoderSpec, keys: Sequence[str]) -> Flo
         StoreError: a key has no vector, or a shard cannot be read.
     """
     shards = (folder / "shards" / spec.space_id).glob("*.parquet") if len(keys) else ()
-    row, vectors = read_vectors(shards, spec.width, set(keys))
-    if absent := set(keys) - row.keys():
+    distinct = list(dict.fromkeys(keys))
+    vectors, absent = read_vectors(shards, spec.width, distinct)
+    if absent:
         raise StoreError(
             f"{len(absent)} {spec.modality} vectors that rows name are absent",
             where=str(folder),
             fix="run the embed and features steps again",
         )
-    return vectors[np.array([row[key] for key in keys], dtype=np.int64)]
+    return in_order(keys, distinct, vectors)

@@ -16,6 +16,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from pipelines.contracts import GapKind
+from pipelines.fusion.big_tensors import mean_of
 
 _SMALLEST_NORM = 1e-12
 
@@ -66,7 +67,7 @@ def modality_gap(image: Tensor, text: Tensor, paired: Tensor, kind: GapKind = "v
     """
     if not bool(paired.any()):
         return image.new_zeros(image.shape[1] if kind == "vector" else 1)
-    gap = image[paired].mean(dim=0) - text[paired].mean(dim=0)
+    gap = mean_of(image, paired) - mean_of(text, paired)
     return gap if kind == "vector" else gap.norm()[None]
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from pipelines.arrays import Bools, Float32s
 from pipelines.contracts import FusedKind
 from pipelines.fusion.alignment import Shift, stretch, unit_normalise
+from pipelines.fusion.big_tensors import by_block, gather
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
@@ -39,15 +40,21 @@ def reproducible(threads: int, seed: int = 0) -> Iterator[None]:
 def unit_vectors(vectors: ModalityVectors, width: int) -> tuple[Tensor, Tensor]:
     """(N, W) vectors normalised, stretched and normalised again, zero where missing; (N,) mask."""
     table = torch.from_numpy(np.ascontiguousarray(vectors.table, dtype=np.float32))
-    every = torch.ones(len(table), dtype=torch.bool)
-    unit = unit_normalise(table, every)
+    row = torch.from_numpy(vectors.row.astype(np.int64))
+    mask = row >= 0
+    out = by_block(lambda part: _placed(table, row[part], mask[part], width), len(row), width)
+    return out, mask
+
+
+def _placed(table: Tensor, row: Tensor, mask: Tensor, width: int) -> Tensor:
+    """The rows' unit vectors, zero where missing."""
+    every = torch.ones(int(mask.sum()), dtype=torch.bool)
+    unit = unit_normalise(gather(table, row[mask]), every)
     if table.shape[1] != width:
         unit = unit_normalise(stretch(unit, width), every)
-    row = torch.from_numpy(vectors.row.astype(np.int64))
     out = unit.new_zeros((len(row), width))
-    mask = row >= 0
-    out[mask] = unit[row[mask]]
-    return out, mask
+    out[mask] = unit
+    return out
 
 
 def shift_of(fused: FusedModel) -> Shift:

@@ -39,12 +39,12 @@ class Growth:
     def line(self) -> str:
         """For people: how much now, of what, and what a year adds at this pace."""
         largest = sorted(self.rooms, key=lambda room: -self.rooms[room])[:_SHOWN]
-        parts = ", ".join(f"{room} {_spell(self.rooms[room])}" for room in largest)
+        parts = ", ".join(f"{room} {spell_bytes(self.rooms[room])}" for room in largest)
         if self.per_week is None:
-            return f"{_spell(self.bytes)} ({parts}); growth is known after a second run"
+            return f"{spell_bytes(self.bytes)} ({parts}); growth is known after a second run"
         return (
-            f"{_spell(self.bytes)} ({parts}); {_spell(self.per_week)} more a week, "
-            f"{_spell(52 * self.per_week)} a year without `denguard prune` (last "
+            f"{spell_bytes(self.bytes)} ({parts}); {spell_bytes(self.per_week)} more a week, "
+            f"{spell_bytes(52 * self.per_week)} a year without `denguard prune` (last "
             f"{counted(round(self.weeks), 'week')})"
         )
 
@@ -91,7 +91,7 @@ def _files(paths: DeploymentPaths) -> Iterator[tuple[str, Path]]:
             yield from ((name, Path(at, file)) for file in files)
 
 
-def _spell(size: float) -> str:
+def spell_bytes(size: float) -> str:
     """Bytes for people, in decimal units."""
     for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= one:

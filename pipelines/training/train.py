@@ -8,7 +8,9 @@ stretching.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from torch import Tensor
 from pipelines.arrays import Float32s, Float64s, Int64s
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import GapKind, Shift, add_noise, modality_gap
+from pipelines.fusion.big_tensors import by_block, gather
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
 from pipelines.fusion.tensors import reproducible, unit_vectors
@@ -57,10 +60,9 @@ class FusedRows:
         """The rows chosen by an index or a mask tensor."""
         return FusedRows(
             self.at[chosen.numpy()],
-            *(
-                getattr(self, n)[chosen]
-                for n in ("image", "text", "has_image", "has_text", "base_logit", "label")
-            ),
+            gather(self.image, chosen),
+            gather(self.text, chosen),
+            *(getattr(self, n)[chosen] for n in ("has_image", "has_text", "base_logit", "label")),
         )
 
     def with_logit(self, base_logit: Float64s) -> FusedRows:
@@ -70,11 +72,14 @@ class FusedRows:
 
     def shifted(self, shift: Shift) -> FusedRows:
         """The same rows with shifted, renormalised vectors."""
-        return replace(
-            self,
-            image=shift.image(self.image, self.has_image),
-            text=shift.text(self.text, self.has_text),
+        image, text = (
+            by_block(partial(_moved, move, vectors, mask), *vectors.shape, vectors)
+            for move, vectors, mask in (
+                (shift.image, self.image, self.has_image),
+                (shift.text, self.text, self.has_text),
+            )
         )
+        return replace(self, image=image, text=text)
 
 
 def fused_rows(examples: Examples) -> FusedRows:
@@ -214,6 +219,12 @@ def brier(logit: Float64s, label: Tensor) -> float:
         return float("nan")
     probability = 1.0 / (1.0 + np.exp(-logit))
     return float(np.mean((probability - label.numpy()) ** 2))
+
+
+def _moved(
+    move: Callable[[Tensor, Tensor], Tensor], vectors: Tensor, mask: Tensor, part: slice
+) -> Tensor:
+    return move(vectors[part], mask[part])
 
 
 def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:

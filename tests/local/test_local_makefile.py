@@ -15,6 +15,7 @@ TARGETS = (
     "demo",
     "test",
     "test-slow",
+    "bench",
     "coverage",
     "check",
     "site",
