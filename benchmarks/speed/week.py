@@ -145,26 +145,33 @@ def make_drop_of(folder: Path, received: date, until: str, first: int, last: int
         return make_drop(into, Path(images), folder, info, until)
 
 
-def _versions(folder: Path) -> tuple[Version, Version]:
-    """The first version and ours."""
-    first = folder / "first"
-    first.mkdir()
+def sources_of(commit: str, folder: Path) -> Path:
+    """The files of a commit, in a new folder.
+
+    Raises:
+        SystemExit: the repository's history does not hold it.
+    """
     taken = subprocess.run(
-        [shutil.which("git") or "git", "-C", str(_ROOT), "archive", FIRST_VERSION, "pipelines"],
+        [shutil.which("git") or "git", "-C", str(_ROOT), "archive", commit],
         capture_output=True,
         timeout=60,
         check=False,
     )
     if taken.returncode:
         raise SystemExit(
-            f"the first version, {FIRST_VERSION}, is not in this repository's history: "
-            "fetch all of it, then run this again"
+            f"{commit} is not in this repository's history: fetch all of it, then run this again"
         )
     with tarfile.open(fileobj=io.BytesIO(taken.stdout)) as sources:
-        sources.extractall(first, filter="data")
+        sources.extractall(folder, filter="data")
+    return folder
+
+
+def _versions(folder: Path) -> tuple[Version, Version]:
+    """The first version and ours, each with a home of its own."""
+    first = sources_of(FIRST_VERSION, folder / "first")
     theirs, ours = Version(first, folder / "theirs"), Version(_ROOT, folder / "ours")
-    ours.home.mkdir()
     theirs.home.mkdir()
+    ours.home.mkdir()
     return theirs, ours
 
 
