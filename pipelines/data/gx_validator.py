@@ -22,9 +22,14 @@ def validator_of(batch: Any, frame: pd.DataFrame, expectations: Sequence[Any]) -
     Args:
         batch: GX's definition of a batch that is a whole frame.
     """
+    asked = frame_asked_about(frame, expectations)
+    return Validator(batch, {"result_format": "BASIC"}, {"dataframe": asked})
+
+
+def frame_asked_about(frame: pd.DataFrame, expectations: Sequence[Any]) -> pd.DataFrame:
+    """The columns that these expectations are about; of one that is absent GX says so."""
     asked = {name for one in expectations for name in _asked_about(one)}
-    columns = [name for name in sorted(asked) if name in frame]  # of an absent one GX says so
-    return Validator(batch, {"result_format": "BASIC"}, {"dataframe": frame[columns]})
+    return frame[[name for name in sorted(asked) if name in frame]]
 
 
 def _asked_about(expectation: Any) -> Sequence[str]:

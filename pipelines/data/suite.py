@@ -7,6 +7,7 @@ GX is asked for COMPLETE results of what was missed: the index of each value lea
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from great_expectations.data_context.types import resource_identifiers as identi
 from pipelines.contracts import Issue, Level
 from pipelines.data.docs_site import leave_what_is_shown, site_config
 from pipelines.data.gx_results import summary, which
-from pipelines.data.gx_validator import validator_of
+from pipelines.data.gx_validator import frame_asked_about, validator_of
+from pipelines.data.kept_checks import KeptChecks
 from pipelines.data.raw import issue
 from pipelines.storage import write_json
 
@@ -71,9 +73,14 @@ def between(column: str, low: float | None, high: float | None) -> Any:
 
 class Suite:
     """Runs checks in one ephemeral GX context and keeps every result. Not for use by two
-    threads."""
+    threads.
 
-    def __init__(self) -> None:
+    Args:
+        kept: folder of what checks found in earlier runs; None = make every one.
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
+        self._kept = KeptChecks(kept)
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = {"globally": False}
         frames = self._context.data_sources.add_pandas("drops").add_dataframe_asset("frames")
@@ -90,9 +97,7 @@ class Suite:
             rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
             rule.expectation.severity = _SEVERITY[rule.level]
         expected = gx.ExpectationSuite(name=name, expectations=[r.expectation for r in rules])
-        validator = validator_of(self._batch, frame, [r.expectation for r in rules])
-        result = validator.validate_expectation_suite(expected)
-        self._complete(validator, result, rules)
+        result = self._result(name, frame, expected, rules)
         self._checked.append((expected, result))
         self._results.append(
             {
@@ -105,7 +110,19 @@ class Suite:
         by_code = [(r, known[which(r)]) for r in result.results]
         return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
 
-    def _complete(self, validator: Any, result: Any, rules: tuple[Rule, ...]) -> None:
+    def _result(self, name: str, frame: pd.DataFrame, expected: Any, rules: Sequence[Rule]) -> Any:
+        """What GX found, now or when the same was asked before."""
+        asked = [rule.expectation for rule in rules]
+        place = self._kept.place(name, frame_asked_about(frame, asked), asked)
+        result = self._kept.find(place)
+        if result is None:
+            validator = validator_of(self._batch, frame, asked)
+            result = validator.validate_expectation_suite(expected)
+            self._complete(validator, result, rules)
+            self._kept.keep(place, result)
+        return result
+
+    def _complete(self, validator: Any, result: Any, rules: Sequence[Rule]) -> None:
         """Ask again for every cell of what was missed: what was met costs half without them."""
         missed = {which(r) for r in result.results if not r.success}
         asked = [r.expectation for r in rules if (r.expectation.expectation_type, r.code) in missed]
@@ -145,6 +162,7 @@ class Suite:
         self._context.build_data_docs(site_names=["denguard"])
         leave_what_is_shown(docs)
         write_json(out / "gx_results.json", {"checks": self._results})
+        self._kept.note_used()
 
     def _store(self) -> None:
         """Put what was judged where Data Docs look for it; only they need it there."""

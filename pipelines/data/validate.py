@@ -159,9 +159,10 @@ def validate_drops(
         scenes: rows of scenes.scan_scenes over all drops.
         previous: tables of the last accepted version, or None.
         issues: found before, such as folders that are no drop.
-        kept: folder of what rules found in earlier runs, or None.
+        kept: folder of what rules found in earlier runs, or None; what checks found lies beside it.
     """
-    suite, config, calendar = Suite(), context.config, context.calendar
+    suite = Suite(None if kept is None else kept.with_name("checked"))
+    config, calendar = context.config, context.calendar
     full = config.updates == "full"
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)

@@ -11,26 +11,25 @@ and scores the same within 0.001 Brier.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.arrays import Bools, Int32s, Int64s, Texts
+from pipelines.arrays import Bools, Int32s, Int64s
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind, content_id
 from pipelines.data.splits import deploy_cut
 from pipelines.errors import DenguardError
 from pipelines.evaluate.bootstrap import calendar_blocks
+from pipelines.evaluate.row_content import digest_of, row_hashes
 from pipelines.fusion.bundle_files import horizon_folder
 from pipelines.fusion.bundle_models import described_models, read_models
-from pipelines.fusion.examples import Examples, ModalityVectors
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.storage import discard, manifest_of, new_folder, read_json, write_json
 from pipelines.storage.kept import note_use, write_in_use
@@ -52,7 +51,9 @@ class Refits:
         self.rows, self.head, self.profile = rows, head, profile
         self.recipe_id = profile.recipe_id(head)
         self.root, self.folder = root, root / self.recipe_id
-        self._hashes = {h: _row_hashes(own, head) for h, own in rows.items()}
+        self._hashes = {
+            h: row_hashes(own, forecaster_kind(head).reads_vectors) for h, own in rows.items()
+        }
         self._used: set[str] = set()
         self._made: dict[int, Models | None] = {}
         self._fits: LinearFits | None = None
@@ -85,7 +86,7 @@ class Refits:
             {
                 "recipe_id": self.recipe_id,
                 "origin": origin,
-                "rows": {str(h): _digest(self._hashes[h][at]) for h, at in known.items()},
+                "rows": {str(h): digest_of(self._hashes[h][at]) for h, at in known.items()},
             }
         )
         self._used.add(name)
@@ -150,25 +151,3 @@ def _kept(folder: Path) -> Models | None:
         log.warning("a kept refit cannot be read and is trained again: %s", err)
     discard(folder)
     return None
-
-
-def _row_hashes(rows: Examples, head: HeadKind) -> npt.NDArray[np.uint64]:
-    """(N,) hash of everything that a recipe may read of a row."""
-    table = pd.DataFrame(rows.covariates, columns=list(rows.covariate_names))
-    table = table.assign(
-        sample=rows.sample_id, label=rows.label, threshold=rows.threshold_cases
-    )  # a row that moved to another unit, week or class is another row
-    if forecaster_kind(head).reads_vectors:
-        table = table.assign(image=_vector_hashes(rows.image), text=_vector_hashes(rows.text))
-    return np.asarray(pd.util.hash_pandas_object(table, index=False), dtype=np.uint64)
-
-
-def _vector_hashes(vectors: ModalityVectors) -> Texts:
-    own = np.array(
-        [hashlib.sha256(v.tobytes()).hexdigest() for v in vectors.table] + [""], dtype=object
-    )
-    return np.asarray(own[vectors.row], dtype=object)  # -1, a missing one, is the last
-
-
-def _digest(hashes: npt.NDArray[np.uint64]) -> str:
-    return hashlib.sha256(hashes.tobytes()).hexdigest()

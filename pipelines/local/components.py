@@ -115,8 +115,8 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         "CORE__DAGS_FOLDER": layout.source_root / "dags",
         "CORE__PLUGINS_FOLDER": layout.source_root / "dags" / "plugins",
         "CORE__LOAD_EXAMPLES": False,
-        "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": 2,  # LocalExecutor starts this many processes; 32 by default
+        "CORE__EXECUTOR": "dags._executor.PreloadedExecutor",
+        "CORE__PARALLELISM": 2,  # the executor starts this many processes; 32 by default
         "CORE__FERNET_KEY": secrets.fernet_key,
         "CORE__EXECUTION_API_SERVER_URL": f"{at['airflow']}/execution/",
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",  # the default asks a name server

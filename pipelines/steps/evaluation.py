@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from pipelines.errors import GateError
-from pipelines.run import open_run
+from pipelines.run import Run, open_run
 from pipelines.run import outputs as out
 from pipelines.steps.decorator import step
 from pipelines.steps.spaces import champions_features
@@ -20,9 +22,7 @@ log = logging.getLogger(__name__)
 @step
 def evaluate(run_id: str) -> out.EvaluateOutput:
     """Score heads and baselines on equal rows over all test years."""
-    from pipelines.evaluate.backtest import read_predictions
-    from pipelines.evaluate.summary import summarise
-    from pipelines.steps.modalities import of_modalities
+    from pipelines.steps.kept_metrics import metrics_file
 
     run = open_run(run_id)
     years = [run.output(out.BacktestOutput, year) for year in backtest_years(run_id)]
@@ -36,15 +36,23 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
                 "has judged"
             ),
         )
-    predictions = read_predictions([run.path(y.candidates) for y in years])
-    metrics = {**summarise(predictions, run.profile), **of_modalities(run, predictions)}
+    files = [run.path(year.candidates) for year in years]
     return run.finish(
         out.EvaluateOutput(
-            metrics=run.name(write_json(run.folder / "metrics.json", metrics)),
+            metrics=run.name(metrics_file(run, files, partial(_evaluated, run, files))),
             predictions=tuple(y.candidates for y in years),
             champion_predictions=tuple(y.champion for y in years if y.champion is not None),
         )
     )
+
+
+def _evaluated(run: Run, files: Sequence[Path]) -> dict[str, object]:
+    from pipelines.evaluate.backtest import read_predictions
+    from pipelines.evaluate.summary import summarise
+    from pipelines.steps.modalities import of_modalities
+
+    predictions = read_predictions(files)
+    return {**summarise(predictions, run.profile), **of_modalities(run, predictions)}
 
 
 @step

@@ -68,13 +68,13 @@ def register(run_id: str) -> out.RegisterOutput:
 @step
 def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
-    from pipelines.registry.aliases import AuditReason
-    from pipelines.registry.deploy import deploy as deploy_champion
-
     run = open_run(run_id)
     version, decision = run.output(out.RegisterOutput).version, run.output(out.GateOutput)
     if version is None:
         return run.finish(out.DeployOutput(deployed=False, error=None, champion_stays=True))
+    from pipelines.registry.aliases import AuditReason
+    from pipelines.registry.deploy import deploy as deploy_champion
+
     try:
         done = deploy_champion(
             version,

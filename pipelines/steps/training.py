@@ -56,8 +56,9 @@ def backtest_years(run_id: str) -> list[int]:
 @step
 def backtest(run_id: str, year: int) -> out.BacktestOutput:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
-    from pipelines.evaluate.backtest import backtest_year, write_predictions
+    from pipelines.evaluate.backtest import write_predictions
     from pipelines.evaluate.gate_inputs import champion_profile
+    from pipelines.evaluate.kept_backtests import backtest_to
     from pipelines.features.read import load_examples
     from pipelines.steps.champions_backtest import champions_backtest
 
@@ -86,11 +87,11 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
             examples = {h: load_examples(read, h) for h in profile.evaluate.horizons_weeks}
             if who == "champion":
                 predictions = champions_backtest(run, examples, recipe, which, year)
+                if predictions is None:
+                    continue
+                write_predictions(predictions, path)
             else:
-                predictions = backtest_year(examples, recipe, which, year)
-            if predictions is None:
-                continue
-            write_predictions(predictions, path)
+                backtest_to(path, examples, recipe, which, year, run.params.force)
         else:
             log.info("%s: predictions of these recipes, features and year exist", who)
         made[who] = run.name(path)

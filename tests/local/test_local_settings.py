@@ -81,7 +81,7 @@ def test_settings_of_another_deployment_do_not_leak_in(
     monkeypatch.setenv("DENGUARD_API_KEY_SHA256", "0" * 64)
     monkeypatch.setenv("DENGUARD_PROFILE", "satellitebench")
     env = parts_of(layout)["scheduler"].env
-    assert env["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert env["AIRFLOW__CORE__EXECUTOR"] == "dags._executor.PreloadedExecutor"
     assert env["MLFLOW_TRACKING_URI"].startswith("http://127.0.0.1:")
     assert "DENGUARD_API_KEY_SHA256" not in env
     assert env["DENGUARD_PROFILE"] == "satellitebench"

@@ -468,6 +468,8 @@ def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_h
 KEPT = {
     "readings": ("cache/readings", "{}"),
     "judged": ("cache/judged", "{}"),
+    "checked": ("cache/checked", "{}"),
+    "metrics": ("cache/metrics", "{}"),
     "refits": ("refits/denguard", "recipe/{}"),
 }
 

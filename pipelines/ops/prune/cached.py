@@ -16,9 +16,9 @@ from pipelines.storage.kept import read_in_use
 
 
 def of_cached(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
-    """What may go of all three. Raises StoreError if a record of uses cannot be read."""
-    yield from _of(paths, retained, "readings", paths.artifacts / "cache" / "readings", "*")
-    yield from _of(paths, retained, "judged", paths.artifacts / "cache" / "judged", "*")
+    """What may go of all of them. Raises StoreError if a record of uses cannot be read."""
+    for room in ("readings", "judged", "checked", "metrics"):
+        yield from _of(paths, retained, room, paths.artifacts / "cache" / room, "*")
     for model in entries(paths.artifacts / "refits"):
         if model.is_dir():
             yield from _of(paths, retained, "refits", model, "*/*")

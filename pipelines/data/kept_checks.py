@@ -1,0 +1,103 @@
+"""A check of the same values by the same rules is not made again.
+
+    artifacts/cache/checked/<content>/result.json   what Great Expectations found, as it writes it
+                                      about.json    its hash
+
+A check follows from the columns that its rules ask about, from the rules and from code. Of an
+unchanged week every check but those beside the last accepted version is one of the week before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from great_expectations.core import expectation_validation_result as results
+
+from pipelines.contracts import content_id
+from pipelines.errors import StoreError
+from pipelines.storage import discard, new_folder, read_json, sha256_file, write_atomic, write_json
+from pipelines.storage.code import code_id
+from pipelines.storage.kept import note_use, write_in_use
+
+log = logging.getLogger(__name__)
+_RESULT, _ABOUT = "result.json", "about.json"
+_PLAIN = {"string", "floating", "integer", "boolean", "empty"}  # whose hash no other value has
+_LIBRARIES = ("great-expectations", "numpy", "pandas")
+
+
+class KeptChecks:
+    """Results of checks by content.
+
+    Args:
+        folder: where they are kept; None = make every check.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder, self._used = folder, set[str]()
+
+    def place(self, name: str, frame: pd.DataFrame, expectations: Sequence[Any]) -> Path | None:
+        """Where the result of a check is kept; None where its values have no sure hash.
+
+        Args:
+            frame: the columns that are asked about, and no others.
+        """
+        if self._folder is None:
+            return None
+        values = [_column(frame[column]) for column in sorted(frame)]
+        if None in values:
+            return None
+        asked = [one.configuration.to_json_dict() for one in expectations]
+        versions = [importlib.metadata.version(library) for library in _LIBRARIES]
+        key = content_id([name, len(frame), values, asked, versions, code_id("data")])
+        self._used.add(key)
+        return self._folder / key
+
+    def find(self, place: Path | None) -> Any:
+        """The result as GX has it in memory; None if none is kept, or it is damaged."""
+        if place is None or not place.is_dir():
+            return None
+        try:
+            if read_json(place / _ABOUT).get("sha256") == sha256_file(place / _RESULT):
+                note_use(place)
+                return results.expectationSuiteValidationResultSchema.load(
+                    json.loads((place / _RESULT).read_bytes())
+                )
+        except (StoreError, OSError) as err:
+            log.warning("a kept check cannot be read and is made again: %s", err)
+        return None
+
+    def keep(self, place: Path | None, result: Any) -> None:
+        """Keep a result, unless GX could not make the check: such a one names no rows."""
+        made = all(r.success or "unexpected_index_list" in r.result for r in result.results)
+        if place is None or not made:
+            return
+        discard(place)  # a damaged one
+        with new_folder(place) as temp:
+            write_atomic(temp / _RESULT, json.dumps(result.to_json_dict()))
+            write_json(temp / _ABOUT, {"sha256": sha256_file(temp / _RESULT)})
+
+    def note_used(self) -> None:
+        """Note which were used: `denguard prune` removes the others later."""
+        if self._folder is not None:
+            write_in_use(self._folder, self._used)
+
+
+def _column(values: pd.Series) -> list[str] | None:
+    """Type and hash of a column's values, in their order; None where different values may share a
+    hash, as 1 and "1" do in a column of both."""
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind not in _PLAIN:
+        return None
+    missing = values.isna().to_numpy()
+    filled = values.where(~missing, "") if values.dtype == object else values
+    hashes = pd.util.hash_pandas_object(filled, index=False).to_numpy()
+    digest = hashlib.sha256(hashes.tobytes())
+    digest.update(missing.tobytes())
+    return [str(values.name), str(values.dtype), kind, digest.hexdigest()]
