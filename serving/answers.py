@@ -14,7 +14,7 @@ from pipelines.inference.predict import Prediction, predict_rows, predict_vector
 from pipelines.inference.rows import prompt_of
 from pipelines.inference.vectors import VectorInput
 from serving.champion import Champion
-from serving.encoders import Encoders
+from serving.encoders import EncoderAway, Encoders
 from serving.limits import Budget, Share
 from serving.plausible import weeks_beyond
 from serving.problems import Problem
@@ -32,13 +32,15 @@ def answer(champion: Champion, asked: Asked, max_scene_pixels: int, pixels: Budg
         pixels: what all scenes may hold that are being read.
 
     Raises:
-        Problem: the scene or a row cannot be used.
+        Problem: the scene or a row cannot be used, or needs an encoder that is not here.
     """
     try:
         if asked.vectors:
             return _answer_vectors(champion, asked.vectors)
         with pixels.share() as share:
             return _answer_rows(champion, asked, max_scene_pixels, share)
+    except EncoderAway as err:
+        raise Problem(503, "no-encoder", err.what, err.fix) from err
     except ConfigError as err:
         raise Problem(
             422, "unusable-row", err.what, err.fix, [{"where": err.where, "what": err.what}]

@@ -24,7 +24,7 @@ from serving.schemas import PredictionRequest
 from serving.settings import Settings, load_settings
 from serving.tracing import TraceMiddleware
 
-# A champion with encoders takes half of it; without a registry the endpoint opens all the same.
+# Its encoders are loaded after it; without a registry the endpoint opens all the same.
 _FIRST_LOOK_S = 20.0
 _DESCRIPTION = """Probability that a municipality's dengue cases exceed its threshold, weeks ahead.
 

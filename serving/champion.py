@@ -14,7 +14,7 @@ from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.registry import audit
 from pipelines.registry.lookup import Registered, fetch_bundle, serving_version
-from serving.encoders import Encoders, load_encoders, needs_encoders
+from serving.encoders import Encoders, encoders_of, needs_encoders
 from serving.metrics import Metrics
 from serving.problems import NotReady
 from serving.settings import Settings
@@ -89,6 +89,7 @@ class ChampionHolder:
         while not self._stop.is_set():
             self.look()
             self._looked.set()
+            self._warm()
             self._stop.wait(self._settings.poll_s)
 
     def look(self) -> None:
@@ -162,8 +163,25 @@ class ChampionHolder:
         paths = self._settings.paths
         folder = fetch_bundle(named.version, paths=paths, model_name=self._settings.model_name)
         bundle = load_verified_bundle(folder)
-        encoders = load_encoders(bundle, paths) if needs_encoders(bundle) else None
-        return Champion(named, bundle, encoders)
+        return Champion(named, bundle, self._encoders(bundle) if needs_encoders(bundle) else None)
+
+    def _encoders(self, bundle: Bundle) -> Encoders:
+        """Loaded before they take a serving champion's place; before the first one, after it."""
+        found, current = encoders_of(bundle, self._settings.paths), self.current
+        if current is None:
+            return found
+        if current.encoders and current.encoders.same_as(found):
+            return current.encoders
+        found.load()
+        return found
+
+    def _warm(self) -> None:
+        """Load the encoders of a first champion; tried again at each look while that fails."""
+        try:
+            if self.current is not None and self.current.encoders is not None:
+                self.current.encoders.load()
+        except Exception as err:  # noqa: BLE001 the thread must outlive it
+            self._failed("encoders", _error_text(err), self.not_ready)
 
     def _withdrawn(self) -> None:
         """Nobody is champion: the first one was taken back, or there never was one."""

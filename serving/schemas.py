@@ -169,6 +169,13 @@ class ModelBody(BaseModel):
     lone_row: bool | None = Field(
         None, description="POST /predictions answers it; else ask GET /forecast"
     )
+    encoders: str | None = Field(
+        None,
+        description=(
+            "of a champion that reads vectors: `ready`, `loading`, `failed` or `not installed`; "
+            "rows that need one wait, or get 503 `no-encoder`. Vectors and forecasts need none"
+        ),
+    )
     municipalities: int | None = Field(None, description="how many can be asked about")
     candidate_error: dict[str, Any] | None = Field(
         None, description="why the version that the registry names does not serve"

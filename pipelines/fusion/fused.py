@@ -17,6 +17,7 @@ from pipelines.arrays import Float64s
 from pipelines.candidate_config import forecaster_kind
 from pipelines.contracts import LINEAR, FusedKind
 from pipelines.errors import StoreError
+from pipelines.fusion.by_torch import needs_torch
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Forecaster, HasCentre, forecaster_class
 from pipelines.fusion.horizon import log_odds
@@ -99,7 +100,12 @@ class FusedForecaster:
 
 
 def load_fused(head: FusedKind, folder: Path) -> FusedForecaster:
-    """The inverse of save. Raises StoreError on another head's weights or other shapes."""
+    """The inverse of save.
+
+    Raises:
+        StoreError: another head's weights, or other shapes.
+        ConfigError: a head that only torch can run, and torch is not installed.
+    """
     base, base_kind = _load_base(folder)
     if not (folder / _SHAPE).is_file():
         return FusedForecaster(head, base, None, base_kind)
@@ -157,6 +163,6 @@ def _shapes(kind: FusedKind, width: int) -> dict[str, tuple[int, ...]]:
     """Of a head's parameters; nothing of the width is allocated, which may be a billion."""
     if kind in SHAPES:
         return SHAPES[kind](width)
-    from pipelines.fusion.tensors import shapes_of
-
+    with needs_torch(kind):
+        from pipelines.fusion.tensors import shapes_of
     return shapes_of(kind, width)

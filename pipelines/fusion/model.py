@@ -16,6 +16,7 @@ import numpy as np
 
 from pipelines.arrays import Bools, Float32s, Float64s
 from pipelines.contracts import FusedKind, GapKind
+from pipelines.fusion.by_torch import needs_torch
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.plain import FORWARDS, Forward, aligned, pools
 
@@ -55,8 +56,8 @@ class FusedModel:
         text: Float32s,
         has: tuple[Bools, Bools],
     ) -> Float32s:
-        from pipelines.fusion.tensors import logits_by_torch
-
+        with needs_torch(self.kind):
+            from pipelines.fusion.tensors import logits_by_torch
         return logits_by_torch(self.kind, state, image, text, has)
 
     def residual(self, examples: Examples) -> Float64s:

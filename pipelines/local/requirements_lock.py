@@ -20,6 +20,7 @@ from pipelines.storage import write_atomic
 
 EXTRAS = (
     "serving",
+    "heads",
     "encoders",
     "multilingual",
     "pipeline",

@@ -35,6 +35,7 @@ def _description(champion: Champion) -> dict[str, Any]:
         "provisional": entry.provisional,
         **champion.rule(),
         "lone_row": champion.bundle.lone_row,
+        "encoders": champion.encoders.state if champion.encoders else None,
         "municipalities": len(champion.bundle.thresholds),
         **meta.model_dump(mode="json", include=set(_SHOWN)),
     }

@@ -26,6 +26,7 @@ LOCK = ROOT / "requirements.lock"
 EXTRAS = (
     "s3",
     "serving",
+    "heads",
     "encoders",
     "multilingual",
     "llama",

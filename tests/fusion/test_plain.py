@@ -12,8 +12,10 @@ import torch
 
 from pipelines.arrays import Float32s
 from pipelines.contracts import FUSED_HEADS
+from pipelines.errors import ConfigError
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.examples import Examples, ModalityVectors
+from pipelines.fusion.fused import fused_model
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
 from pipelines.fusion.plain import FORWARDS, SHAPES, aligned
@@ -115,3 +117,21 @@ def test_a_fused_champion_is_read_and_asked_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], timeout=120, check=False)
     assert done.returncode == 0
+
+
+def test_a_head_that_only_torch_can_run_names_the_extra_where_torch_is_absent(
+    monkeypatch: pytest.MonkeyPatch, make_examples: MakeExamples
+) -> None:
+    monkeypatch.setitem(FUSED_HEADS, "theirs", "pipelines.fusion.heads.early")
+    rows, state = make_examples(units=2), state_of("early", 12)
+    widths = (rows.image.width, rows.text.width, 12)
+    gap = np.zeros(12, dtype=np.float32)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "torch" or "fusion.tensors" in n]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it could not be found
+    shape = {"kind": "theirs", "width": 12, "gap_kind": "vector"}
+    with pytest.raises(ConfigError, match=r"theirs has no forward pass.*denguard\[heads\]"):
+        FusedModel("theirs", *widths, 0.5, gap, state).residual(rows)
+    with pytest.raises(ConfigError, match=r"denguard\[heads\]"):
+        fused_model(shape, {"gap": gap})
+    assert FusedModel("early", *widths, 0.5, gap, state).residual(rows).any()

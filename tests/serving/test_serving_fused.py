@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,66 +13,31 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.fused_bundle import fused_bundle
 
-from pipelines.config import DeploymentPaths, load_profile
+from pipelines.config import load_profile
 from pipelines.data.prompts import load_template
-from pipelines.embed.base import describe_encoder
+from pipelines.embed.base import Encoder, describe_encoder, load_encoder
 from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.calibration import IDENTITY
-from pipelines.fusion.fused import FusedForecaster
-from pipelines.fusion.heads import build_head
-from pipelines.fusion.model import FusedModel
 from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.rows import vector_input
 from pipelines.place_config import shipped_notes_prompts
+from serving import encoders
+from serving.app import create_app
 from serving.champion import ChampionHolder
+from serving.settings import Settings
 
+HEADERS = {"Authorization": "Bearer a-key-for-tests"}
 PROMPT_FIELDS = {"municipality_name": "Medellín", "age_0_14_pct": 20.0}
-
-
-def fused_bundle(linear: Callable[..., Bundle], paths: DeploymentPaths, **meta: Any) -> Bundle:
-    """A late-joint bundle for Lite0 and MiniLM whose output layer is not zero."""
-    profile = load_profile("sample")
-    image, text = (
-        describe_encoder(config, paths) for config in (profile.embed.image, profile.embed.text)
-    )
-    state = {
-        name: value.detach().numpy().copy()
-        for name, value in build_head("late_joint", image.width, image.width).state_dict().items()
-    }
-    wave = np.sin(np.arange(1, 200_000, dtype=np.float32))
-    state = {
-        name: (0.2 * wave[: value.size].reshape(value.shape) if value.ndim == 2 else value)
-        for name, value in state.items()
-    }
-    gap = np.zeros(image.width, dtype=np.float32)
-    described = {
-        "head": "late_joint",
-        "recipe": profile.recipe("late_joint"),
-        "image_encoder": asdict(image),
-        "text_encoder": asdict(text),
-    }
-    plain = linear(**{**described, **meta})
-    fused = FusedModel("late_joint", image.width, text.width, image.width, 0.0, gap, state)
-    models = {
-        h: replace(
-            model,
-            forecaster=FusedForecaster("late_joint", model.forecaster, fused),
-            calibration=replace(model.calibration, with_vectors=IDENTITY),
-        )
-        for h, model in plain.models.items()
-    }
-    return replace(plain, models=models)
 
 
 @pytest.fixture
 def fused_client(
     client: TestClient,
     deployment: Any,
-    bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
 ) -> TestClient:
-    return serving(client, deployment, fused_bundle(bundle_of, deployment.paths), eventually)
+    return serving(client, deployment, fused_bundle(deployment.paths), eventually)
 
 
 def serving(
@@ -123,13 +89,12 @@ def test_scene_and_prompt_are_used(
 def test_notes_of_a_row_are_read_where_the_template_asks_for_them_and_none_of_later(
     client: TestClient,
     deployment: Any,
-    bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
     row: dict[str, Any],
 ) -> None:
     file = shipped_notes_prompts()["es"]
     asks = {"prompt_template_id": load_template("es", file).template_id}
-    bundle = replace(fused_bundle(bundle_of, deployment.paths, **asks), prompt_file=file)
+    bundle = replace(fused_bundle(deployment.paths, **asks), prompt_file=file)
     noted = serving(client, deployment, bundle, eventually)
 
     def answer(*notes: dict[str, Any]) -> Any:
@@ -177,16 +142,87 @@ def test_a_vector_of_another_width_is_refused(fused_client: TestClient) -> None:
 def test_a_bundle_of_other_encoders_is_not_taken(
     client: TestClient,
     deployment: Any,
-    bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
 ) -> None:
     spec = asdict(describe_encoder(load_profile("sample").embed.image, deployment.paths))
-    other = fused_bundle(
-        bundle_of, deployment.paths, image_encoder={**spec, "weights_sha256": "0" * 64}
-    )
+    other = fused_bundle(deployment.paths, image_encoder={**spec, "weights_sha256": "0" * 64})
     deployment.promote(other)
 
     eventually(lambda: client.get("/model").json()["candidate_error"] is not None, timeout_s=120)
 
     assert "not the one" in client.get("/model").json()["candidate_error"]["error"]
     assert client.get("/health/ready").status_code == 503
+
+
+def test_a_first_champion_serves_before_its_encoders_are_loaded_and_a_row_that_needs_one_waits(
+    deployment: Any, settings: Settings, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_load = threading.Event()
+
+    def slow(*asked: Any) -> Encoder:
+        assert may_load.wait(60)
+        return load_encoder(*asked)
+
+    monkeypatch.setattr(encoders, "load_encoder", slow)
+    deployment.promote(fused_bundle(deployment.paths))
+    with TestClient(create_app(settings), headers=HEADERS) as started:
+        plain = started.post("/predictions", json={"rows": [row]})
+        assert started.get("/model").json()["encoders"] == "loading"
+        may_load.set()
+        named = started.post("/predictions", json={"rows": [{**row, **PROMPT_FIELDS}]})
+    assert (plain.status_code, named.status_code) == (200, 200)
+    assert named.json()["predictions"][0]["mask"]["text"] == "used"
+
+
+def test_encoders_that_cannot_be_loaded_are_told_and_tried_again(
+    deployment: Any,
+    settings: Settings,
+    row: dict[str, Any],
+    eventually: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*asked: Any) -> Encoder:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    named = {"rows": [{**row, **PROMPT_FIELDS}]}
+    deployment.promote(fused_bundle(deployment.paths))
+    with monkeypatch.context() as patch, TestClient(create_app(settings), headers=HEADERS) as ours:
+        patch.setattr(encoders, "load_encoder", broken)
+        eventually(lambda: ours.get("/model").json()["encoders"] == "failed")
+        refused = ours.post("/predictions", json=named)
+        assert (refused.status_code, refused.json()["type"][-10:]) == (503, "no-encoder")
+        assert "nms does not exist" in ours.get("/model").json()["last_error"]
+        assert ours.post("/predictions", json={"rows": [row]}).status_code == 200
+        patch.undo()
+        eventually(lambda: ours.get("/model").json()["encoders"] == "ready", timeout_s=120)
+        assert ours.post("/predictions", json=named).status_code == 200
+
+
+def test_a_champion_whose_encoders_cannot_be_loaded_takes_no_ones_place(
+    serving_client: TestClient,
+    deployment: Any,
+    eventually: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*asked: Any) -> Encoder:
+        raise ImportError("libgomp.so.1")
+
+    monkeypatch.setattr(encoders, "load_encoder", broken)
+    deployment.promote(fused_bundle(deployment.paths))
+    eventually(lambda: serving_client.get("/model").json()["candidate_error"] is not None)
+    body = serving_client.get("/model").json()
+    assert (body["version"], body["head"]) == ("1", "linear")
+    assert "libgomp" in body["candidate_error"]["error"]
+
+
+def test_a_champion_of_the_same_encoders_takes_those_that_are_loaded(
+    fused_client: TestClient, deployment: Any, eventually: Callable[..., None]
+) -> None:
+    holder: ChampionHolder = fused_client.app.state.holder  # type: ignore[attr-defined]
+    eventually(lambda: fused_client.get("/model").json()["encoders"] == "ready", timeout_s=120)
+    before = holder.current
+    assert before is not None
+    version = deployment.promote(fused_bundle(deployment.paths, dataset_version="d2", bias=-0.5))
+    eventually(lambda: fused_client.get("/model").json()["version"] == version)
+    assert holder.current is not None and holder.current is not before
+    assert holder.current.encoders is before.encoders

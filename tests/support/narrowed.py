@@ -23,10 +23,10 @@ class OnlyNamed(PathFinder):
         spec = super().find_spec(name, path, target)
         return spec if spec is None or there(spec.origin) else None
 
-    @classmethod
-    def find_distributions(cls, *context, **named):
-        found = super().find_distributions(*context, **named)
-        return (d for d in found if canonicalize_name(d.name) in NAMES)
+def only_named(cls, **named):
+    return (d for d in discover(**named) if canonicalize_name(d.name) in NAMES)
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = OnlyNamed
+# Not by the finder: importlib_metadata brings one of its own, whoever imports that.
+discover, metadata.Distribution.discover = metadata.Distribution.discover, classmethod(only_named)
 """
