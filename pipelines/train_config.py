@@ -56,6 +56,12 @@ class TrainConfig(LoopConfig):
     )
     linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
     lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
+    lambda_least_gain: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="share of the validation Brier at 0 that a shift has to gain to be taken",
+    )
     max_epochs: int = Field(30, ge=1, le=10_000)
     tuned: TunedConfig = TunedConfig()
     inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")

@@ -101,7 +101,8 @@ def tune(
     grid = (0.0,) if refusal else config.lambda_grid
     made = curves.make([(config, value) for value in grid], "sweep")
     by_lambda = dict(zip(grid, made, strict=True))
-    chosen, reason = one_standard_error({v: best_scores(own) for v, own in by_lambda.items()})
+    scores = {value: best_scores(own) for value, own in by_lambda.items()}
+    chosen, reason = choose_lambda(scores, config.lambda_least_gain)
     epochs = {value: best_epochs(own) for value, own in by_lambda.items()}
     sweep = tuple(_sweep(by_lambda, folds, rows, examples.calendar))
     why, refused = refusal or reason, refusal is not None
@@ -119,6 +120,27 @@ def _sweep(
             season = calendar.week_label(fold.season.first_target_week_no)
             paired = int((among(fold.validation, rows) & rows.paired.numpy()).sum())
             yield SweepPoint(value, season, paired, tuple(curve))
+
+
+def choose_lambda(scores: dict[float, Float64s], least_gain: float) -> tuple[float, str]:
+    """The lambda by one standard error, or 0 where that gains next to nothing; and why.
+
+    Args:
+        scores: lambda, 0 among them -> (seasons,) Brier on the same seasons.
+        least_gain: share of the Brier at 0 that a shift has to gain.
+
+    Over three seasons the standard error is itself a guess: without this, shifts that all score
+    alike are chosen by the seed.
+    """
+    chosen, reason = one_standard_error(scores)
+    plain = scores[0.0].mean()
+    gain = float(plain - scores[chosen].mean())
+    if chosen == 0.0 or gain >= least_gain * plain:
+        return chosen, reason
+    return 0.0, (
+        f"lambda 0: {chosen:g} gains {gain / plain:.2%} of the Brier score on validation, and "
+        f"{least_gain:.0%} is asked before it leaves 0"
+    )
 
 
 def one_standard_error(

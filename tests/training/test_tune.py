@@ -9,7 +9,7 @@ from pipelines.fusion.examples import ModalityVectors
 from pipelines.training.head_folds import head_folds
 from pipelines.training.inner import linear_stage
 from pipelines.training.season_curves import best_epochs
-from pipelines.training.tune import one_standard_error, tune
+from pipelines.training.tune import choose_lambda, one_standard_error, tune
 from pipelines.weeks import CDC
 
 CUT = CDC.week_no("2018-w01")
@@ -46,6 +46,19 @@ def test_seasons_are_compared_in_pairs():
 
 def test_equal_scores_stay_at_zero():
     assert one_standard_error(scores(l0=[0.1, 0.1], l1=[0.1, 0.1], lm1=[0.1, 0.1]))[0] == 0.0
+
+
+def test_a_gain_too_small_to_matter_leaves_lambda_at_zero_however_steady_it_is():
+    steady = scores(l0=[0.10, 0.12, 0.14], l0_5=[0.099, 0.119, 0.139])
+    assert one_standard_error(steady)[0] == 0.5
+    chosen, reason = choose_lambda(steady, 0.02)
+    assert chosen == 0.0 and "0.5 gains 0.83% of the Brier score" in reason
+
+
+def test_a_gain_that_matters_moves_lambda():
+    clear = scores(l0=[0.10, 0.12, 0.14], lm0_5=[0.097, 0.117, 0.137])
+    assert choose_lambda(clear, 0.02)[0] == -0.5
+    assert choose_lambda(clear, 0.03)[0] == 0.0
 
 
 def test_the_fewest_of_equally_good_epochs_are_taken():
