@@ -87,16 +87,41 @@ class Shift:
     gap: Tensor
     kind: GapKind = "vector"
 
+    @property
+    def image_share(self) -> float:
+        """Of the gap, added to image vectors."""
+        return -self.lambda_shift / 2
+
+    @property
+    def text_share(self) -> float:
+        """Of the gap, added to text vectors."""
+        return self.lambda_shift / 2 if self.kind == "vector" else -self.lambda_shift / 2
+
     def image(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """(B, D) shifted and renormalised image vectors, exactly zero where masked."""
-        return self._apply(vectors, mask, -1.0)
+        return unit_normalise(vectors + self.image_share * self.gap, mask)
 
     def text(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """(B, D) shifted and renormalised text vectors, exactly zero where masked."""
-        return self._apply(vectors, mask, 1.0 if self.kind == "vector" else -1.0)
+        return unit_normalise(vectors + self.text_share * self.gap, mask)
 
-    def _apply(self, vectors: Tensor, mask: Tensor, sign: float) -> Tensor:
-        return unit_normalise(vectors + sign * self.lambda_shift / 2 * self.gap, mask)
+
+def shift_scale(vectors: Tensor, mask: Tensor, gap: Tensor, share: Tensor) -> Tensor:
+    """(B, L) one over the lengths of vectors that were moved; exactly zero where masked.
+
+    Args:
+        gap: (D,)
+        share: (L,) of the gap that is added, one for each model of a stack.
+
+    Three sums a vector serve every share: |x + m g|^2 = |x|^2 + 2 m x g + m^2 |g|^2. They are made
+    in 64 bits, because a large share may leave little of a vector.
+    """
+    x, g, m = vectors.double(), gap.double(), share.double()
+    square = (
+        x.square().sum(dim=1)[:, None] + 2 * (x @ g)[:, None] * m + m.square() * g.square().sum()
+    )
+    scale = 1.0 / square.clamp(min=0.0).sqrt().clamp(min=_SMALLEST_NORM)
+    return torch.where(mask[:, None], scale, 0.0).to(vectors.dtype)
 
 
 # Leaves vectors where they are, of two widths too; what noise moved is renormalised all the same.

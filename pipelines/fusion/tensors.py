@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock, RLock
 
 import numpy as np
 import torch
@@ -21,20 +22,58 @@ from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
 
 
-@contextmanager
-def reproducible(threads: int, seed: int = 0) -> Iterator[None]:
-    """Fixed threads, fixed generator and deterministic algorithms inside; as before outside."""
-    before_threads = torch.get_num_threads()
-    before_strict = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
+class _Strict:
+    """torch's one switch for deterministic algorithms: on while any thread holds it."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders, self._before = Lock(), 0, False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            if not self._holders:
+                self._before = torch.are_deterministic_algorithms_enabled()
+                torch.use_deterministic_algorithms(True)
+            self._holders += 1
         try:
             yield
         finally:
-            torch.set_num_threads(before_threads)
-            torch.use_deterministic_algorithms(before_strict)
+            with self._lock:
+                self._holders -= 1
+                if not self._holders:
+                    torch.use_deterministic_algorithms(self._before)
+
+
+_strict = _Strict()
+_generator = RLock()  # torch has one for the whole process
+
+
+@contextmanager
+def reproducible(threads: int, seed: int = 0) -> Iterator[None]:
+    """Fixed threads, fixed generator and deterministic algorithms inside; as before outside."""
+    with still(threads), seeded(seed):
+        yield
+
+
+@contextmanager
+def still(threads: int) -> Iterator[None]:
+    """Fixed threads and deterministic algorithms inside; as before outside."""
+    before = torch.get_num_threads()  # of this thread
+    torch.set_num_threads(threads)
+    try:
+        with _strict.held():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """A fixed state of torch's generator inside, which one thread at a time has; as before
+    outside."""
+    with _generator, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def unit_vectors(vectors: ModalityVectors, width: int) -> tuple[Tensor, Tensor]:

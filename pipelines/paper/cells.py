@@ -25,7 +25,9 @@ from pipelines.paper.cost.efficiency import Meter, Usage, batch_bytes, model_byt
 from pipelines.paper.prepared import Prepared
 from pipelines.paper.scores import classification_scores, predict
 from pipelines.storage import read_json, write_json
-from pipelines.training.train import FusedRows, Task, train_fixed, train_gap
+from pipelines.training.learners import Task
+from pipelines.training.rows import FusedRows, train_gap
+from pipelines.training.train import train_fixed
 
 SELECTED_ON = {"paper": "test", "safe": "validation"}
 _CODE_ID = "cell-2"  # raised by hand when this file's code changes what a record says

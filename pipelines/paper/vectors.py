@@ -23,7 +23,7 @@ from pipelines.fusion.examples import ModalityVectors
 from pipelines.fusion.tensors import unit_vectors
 from pipelines.paper.config import FrozenApproach
 from pipelines.paper.prepared import SCENES, Prepared
-from pipelines.training.train import FusedRows
+from pipelines.training.rows import FusedRows
 
 MODALITIES: tuple[Modality, ...] = ("image", "text")
 _MIN_SHARD_INPUTS = 200

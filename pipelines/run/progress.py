@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, tzinfo
 from pathlib import Path
+from threading import Lock
 
 from pipelines.config import DeploymentPaths
 from pipelines.run.events import note
@@ -81,11 +82,15 @@ class Progress:
 
     def __init__(self, label: str, total: int, every_s: float = 5.0) -> None:
         self._label, self._total, self._every_s = label, total, every_s
-        self._done = 0
+        self._done, self._counting = 0, Lock()
         self._start = self._last = self._noted = time.monotonic()
 
     def advance(self, items: int = 1) -> None:
         """Count items as done, and say so if it is time to."""
+        with self._counting:  # jobs of several threads may be counted
+            self._advance(items)
+
+    def _advance(self, items: int) -> None:
         ends = self._done == 0
         self._done += items
         ends, now = ends or self._done == self._total, time.monotonic()

@@ -6,6 +6,7 @@ Shape letters: N training rows, M of them with an image or a text.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from pipelines.fusion.alignment import Shift
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds, Tuning
 from pipelines.fusion.model import FusedModel
+from pipelines.run.cores import each_on_a_core
 from pipelines.train_config import TrainConfig
 from pipelines.training.base import base_of
-from pipelines.training.head_folds import fold_rows, head_folds
-from pipelines.training.train import State, fused_rows, train_fixed, train_gap
+from pipelines.training.head_folds import HeadFold, among, fold_rows, head_folds
+from pipelines.training.rows import fused_rows, train_gap
+from pipelines.training.train import State, train_fixed
 from pipelines.training.tune import Tuned, tune
 
 
@@ -85,12 +88,18 @@ def out_of_fold(head: FusedKind, train: Examples, folds: Folds, config: HeadConf
     if not config.epochs:
         return out
     rows = fused_rows(train)
-    for fold in head_folds(folds):
+    folds_with_rows = [fold for fold in head_folds(folds) if fold.usable(rows)]
+
+    def season_logit(fold: HeadFold) -> Float64s:
         before, season = fold_rows(rows, fold)
-        if len(before) and len(season):
-            shift = Shift(config.lambda_shift, train_gap(before))
-            trained = train_fixed(head, before, shift, config.loop, config.epochs, season)
-            out[season.at] = base.calibration.inverse(trained.watched_logit[-1][:, 0])
+        shift = Shift(config.lambda_shift, train_gap(before))
+        trained = train_fixed(head, before, shift, config.loop, config.epochs, season)
+        return trained.watched_logit[-1][:, 0]
+
+    made = each_on_a_core([partial(season_logit, fold) for fold in folds_with_rows])
+    for fold, logit in zip(folds_with_rows, made, strict=True):
+        at = rows.at[among(fold.validation, rows)]
+        out[at] = base.calibration.inverse(logit)
     return out
 
 

@@ -14,7 +14,7 @@ from pipelines.arrays import Bools, Float64s
 from pipelines.data.splits import Season
 from pipelines.fusion.forecaster import Folds
 from pipelines.training.base import base_of
-from pipelines.training.train import FusedRows
+from pipelines.training.rows import FusedRows
 
 
 @dataclass(frozen=True)

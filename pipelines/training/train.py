@@ -8,119 +8,25 @@ stretching.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.arrays import Float32s, Float64s, Int64s
+from pipelines.arrays import Float32s, Float64s
 from pipelines.errors import TrainingError
-from pipelines.fusion.alignment import GapKind, Shift, add_noise, modality_gap
-from pipelines.fusion.big_tensors import by_block, gather
-from pipelines.fusion.examples import Examples
-from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
-from pipelines.fusion.tensors import reproducible, unit_vectors
+from pipelines.fusion.alignment import Shift
+from pipelines.fusion.heads import FusedHead, FusedKind, build_head, build_stack, can_stack
+from pipelines.fusion.tensors import seeded, still
+from pipelines.run.cores import go_on
 from pipelines.train_config import LoopConfig
+from pipelines.training.learners import DENGUE, Learner, OneHead, Seen, StackedHeads, Task
+from pipelines.training.rows import FusedRows
 
 State = dict[str, Float32s]
-
-
-@dataclass(frozen=True)
-class FusedRows:
-    """Rows with at least one modality, as tensors made once.
-
-    Attributes:
-        at: (M,) their positions in the Examples they came from.
-        image, text: (M, W) unit vectors, zero where missing; unshifted ones may differ in width.
-        has_image, has_text: (M,) masks.
-        base_logit: (M,) frozen log odds of the base; zeros where a head stands alone.
-        label: (M,) known 0/1 floats, or class indices.
-    """
-
-    at: Int64s
-    image: Tensor
-    text: Tensor
-    has_image: Tensor
-    has_text: Tensor
-    base_logit: Tensor
-    label: Tensor
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    @property
-    def paired(self) -> Tensor:
-        """(M,) rows with both modalities."""
-        return self.has_image & self.has_text
-
-    def take(self, chosen: Tensor) -> FusedRows:
-        """The rows chosen by an index or a mask tensor."""
-        return FusedRows(
-            self.at[chosen.numpy()],
-            gather(self.image, chosen),
-            gather(self.text, chosen),
-            *(getattr(self, n)[chosen] for n in ("has_image", "has_text", "base_logit", "label")),
-        )
-
-    def with_logit(self, base_logit: Float64s) -> FusedRows:
-        """The same rows over other (N,) log odds of all Examples."""
-        logit = torch.from_numpy(base_logit[self.at].astype(np.float32))
-        return replace(self, base_logit=logit)
-
-    def shifted(self, shift: Shift) -> FusedRows:
-        """The same rows with shifted, renormalised vectors."""
-        image, text = (
-            by_block(partial(_moved, move, vectors, mask), *vectors.shape, vectors)
-            for move, vectors, mask in (
-                (shift.image, self.image, self.has_image),
-                (shift.text, self.text, self.has_text),
-            )
-        )
-        return replace(self, image=image, text=text)
-
-
-def fused_rows(examples: Examples) -> FusedRows:
-    """Rows with a known label and at least one modality; base logits are zero until set."""
-    chosen = np.isfinite(examples.label) & (examples.image.mask | examples.text.mask)
-    at = np.flatnonzero(chosen)
-    rows = examples.take(at)
-    width = max(examples.image.width, examples.text.width)
-    image, has_image = unit_vectors(rows.image, width)
-    text, has_text = unit_vectors(rows.text, width)
-    label = torch.from_numpy(rows.label.astype(np.float32))
-    return FusedRows(at, image, text, has_image, has_text, torch.zeros(len(at)), label)
-
-
-def train_gap(rows: FusedRows, kind: GapKind = "vector") -> Tensor:
-    """(W,) gap, or (1,) if scalar, over the clean pairs of these training rows."""
-    return modality_gap(rows.image, rows.text, rows.paired, kind)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the head's logits are: by default one residual on frozen log odds.
-
-    Attributes:
-        outputs: C; 1 is binary.
-        residual: the output layer starts at zero, so that epoch 0 is the base; False is the
-            paper's head, which stands alone.
-        class_weight: (1,) weight of positives if binary, else (C,); the paper's protocol only.
-    """
-
-    outputs: int = 1
-    residual: bool = True
-    class_weight: tuple[float, ...] | None = None
-
-    @property
-    def weight(self) -> Tensor | None:
-        """The class weights as the loss takes them."""
-        return None if self.class_weight is None else torch.tensor(self.class_weight)
-
-
-DENGUE = Task()
 
 
 @dataclass(frozen=True)
@@ -135,17 +41,15 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A trained head and its history.
+class Watched:
+    """What a training was like.
 
     Attributes:
-        state: parameters and buffers by name.
         history: one entry an epoch.
         watched_logit: one (V, C) entry for epoch 0 and for each epoch.
         watched_label: (V,)
     """
 
-    state: State
     history: tuple[Epoch, ...]
     watched_logit: tuple[Float64s, ...]
     watched_label: Tensor
@@ -155,6 +59,17 @@ class Trained:
         """Brier of a binary head on the watched rows after 0, 1, 2, ... epochs; NaN
         without rows."""
         return tuple(brier(logit[:, 0], self.watched_label) for logit in self.watched_logit)
+
+
+@dataclass(frozen=True)
+class Trained(Watched):
+    """A trained head and its history.
+
+    Attributes:
+        state: parameters and buffers by name.
+    """
+
+    state: State
 
 
 def train_fixed(
@@ -176,41 +91,90 @@ def train_fixed(
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    with reproducible(config.threads, config.seed):
-        widths = rows.image.shape[1], rows.text.shape[1]
-        head = build_head(kind, *widths, task.outputs, config.dropout, zero_output=task.residual)
-        weight = task.weight
-        seen = (watched if watched is not None else rows.take(_none())).shifted(shift)
-        logits, history = [_validate(head, seen)], []
-        optimizer = torch.optim.AdamW(
-            head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        generator = torch.Generator().manual_seed(config.seed)
-        # Without noise the shifted vectors never change: made once, outside the loop.
-        source = rows if config.noise_sigma else rows.shifted(shift)
-        for _ in range(epochs):
-            start = time.perf_counter()
-            terms = torch.zeros(3)
-            order = torch.randperm(len(rows), generator=generator)
-            batches = order.split(config.batch_rows)
-            for chosen in batches:
-                batch = source.take(chosen)
-                if config.noise_sigma:
-                    batch = _noisy(batch, config.noise_sigma, generator).shifted(shift)
-                optimizer.zero_grad(set_to_none=True)
-                output, logit = _forward(head, batch)
-                loss = loss_terms(
-                    logit, batch.label, output, batch.paired, config.alignment_weight, weight
-                )
-                loss.total.backward()
-                optimizer.step()
-                terms += torch.stack([loss.classification, loss.alignment, loss.total]).detach()
-            trained = time.perf_counter()
-            logits.append(_validate(head, seen))
-            seconds = trained - start, time.perf_counter() - trained
-            history.append(_epoch(terms / max(len(batches), 1), *seconds))
+    with _held(kind, rows, config, task) as head:
+        one = OneHead(head, shift, task.weight)
+        history, logits = _loop(one, rows, config, epochs, _seen(watched, rows))
     state = {name: t.detach().numpy().copy() for name, t in sorted(head.state_dict().items())}
-    return Trained(state, tuple(history), tuple(logits), seen.label)
+    label = _seen(watched, rows).label
+    return Trained(tuple(own for (own,) in history), tuple(logits), label, state)
+
+
+def train_shifts(
+    kind: FusedKind,
+    rows: FusedRows,
+    shifts: Sequence[Shift],
+    config: LoopConfig,
+    epochs: int,
+    watched: FusedRows,
+) -> list[Watched]:
+    """What train_fixed sees of each shift along one gap, equal within rounding: as one computation
+    where the head can, else one after another."""
+    if not can_stack(kind):
+        return [train_fixed(kind, rows, shift, config, epochs, watched) for shift in shifts]
+    with _held(kind, rows, config, DENGUE) as head:
+        heads = StackedHeads.of(build_stack(kind, head, len(shifts)), shifts, rows.image.shape[1])
+        history, logits = _loop(heads, rows, config, epochs, watched)
+    return [
+        Watched(
+            tuple(epoch[k] for epoch in history),
+            tuple(logit[:, k : k + 1] for logit in logits),
+            watched.label,
+        )
+        for k in range(len(shifts))
+    ]
+
+
+@contextmanager
+def _held(kind: FusedKind, rows: FusedRows, config: LoopConfig, task: Task) -> Iterator[FusedHead]:
+    """A head as the seed has it, and torch held still for its training."""
+    widths = rows.image.shape[1], rows.text.shape[1]
+    with still(config.threads), ExitStack() as generator:
+        generator.enter_context(seeded(config.seed))
+        head = build_head(kind, *widths, task.outputs, config.dropout, zero_output=task.residual)
+        if can_stack(kind) and not config.dropout:
+            generator.close()  # nothing else is drawn from it: another thread may have it
+        yield head
+
+
+def _loop(
+    learner: Learner[Seen], rows: FusedRows, config: LoopConfig, epochs: int, watched: FusedRows
+) -> tuple[list[list[Epoch]], list[Float64s]]:
+    """The loop: for each epoch an entry for each model, and the logits of the watched rows."""
+    seen = learner.see(watched)
+    logits, history = [_validate(learner, seen)], []
+    optimizer = torch.optim.AdamW(
+        learner.module.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=learner.fused,
+    )
+    generator = torch.Generator().manual_seed(config.seed)
+    # Without noise the shifted vectors never change: made once, outside the loop.
+    source = None if config.noise_sigma else learner.see(rows)
+    for _ in range(epochs):
+        go_on()
+        start = time.perf_counter()
+        terms = torch.zeros(3, 1)
+        order = torch.randperm(len(rows), generator=generator)
+        batches = order.split(config.batch_rows)
+        for chosen in batches:
+            if source is None:
+                noisy = rows.take(chosen).with_noise(config.noise_sigma, generator)
+                batch = learner.see(noisy)
+            else:
+                batch = source.take(chosen)
+            optimizer.zero_grad(set_to_none=True)
+            loss = learner.loss(batch, config.alignment_weight)
+            loss.total.sum().backward()
+            optimizer.step()
+            each = [loss.classification, loss.alignment, loss.total]
+            terms = terms + torch.stack(each).detach().view(3, -1)
+        trained = time.perf_counter()
+        logits.append(_validate(learner, seen))
+        seconds = trained - start, time.perf_counter() - trained
+        means = (terms / max(len(batches), 1)).T
+        history.append([_epoch(own, *seconds) for own in means])
+    return history, logits
 
 
 def brier(logit: Float64s, label: Tensor) -> float:
@@ -221,30 +185,12 @@ def brier(logit: Float64s, label: Tensor) -> float:
     return float(np.mean((probability - label.numpy()) ** 2))
 
 
-def _moved(
-    move: Callable[[Tensor, Tensor], Tensor], vectors: Tensor, mask: Tensor, part: slice
-) -> Tensor:
-    return move(vectors[part], mask[part])
-
-
-def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
-    """Head output, and (B, C) logits on top of the frozen log odds."""
-    output: HeadOutput = head(batch.image, batch.text, batch.has_image, batch.has_text)
-    return output, output.logit + batch.base_logit[:, None]
-
-
-def _validate(head: FusedHead, rows: FusedRows) -> Float64s:
-    head.eval()
+def _validate(learner: Learner[Seen], rows: Seen) -> Float64s:
+    learner.module.eval()
     with torch.no_grad():
-        logit = _forward(head, rows)[1].numpy().astype(np.float64)
-    head.train()
+        logit = learner.logit(rows).numpy().astype(np.float64)
+    learner.module.train()
     return np.asarray(logit)
-
-
-def _noisy(batch: FusedRows, sigma: float, generator: torch.Generator) -> FusedRows:
-    image = add_noise(batch.image, batch.has_image, sigma, generator)
-    text = add_noise(batch.text, batch.has_text, sigma, generator)
-    return replace(batch, image=image, text=text)
 
 
 def _epoch(terms: Tensor, train_seconds: float, inference_seconds: float) -> Epoch:
@@ -258,5 +204,5 @@ def _epoch(terms: Tensor, train_seconds: float, inference_seconds: float) -> Epo
     return Epoch(classification, alignment, total, train_seconds, inference_seconds)
 
 
-def _none() -> Tensor:
-    return torch.zeros(0, dtype=torch.int64)
+def _seen(watched: FusedRows | None, rows: FusedRows) -> FusedRows:
+    return rows.take(torch.zeros(0, dtype=torch.int64)) if watched is None else watched

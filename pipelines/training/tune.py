@@ -20,9 +20,9 @@ from pipelines.fusion.heads import FusedKind
 from pipelines.train_config import TrainConfig
 from pipelines.training.head_folds import HeadFold, among
 from pipelines.training.one_error import plainest, within_one_error
+from pipelines.training.rows import FusedRows, fused_rows
 from pipelines.training.season_curves import SeasonCurves, best_epochs, best_scores
 from pipelines.training.settings import SettingChoice, choose_settings
-from pipelines.training.train import FusedRows, fused_rows
 from pipelines.weeks import Calendar
 
 _NO_SEASON = "lambda stays 0: no inner season has rows with an image or a text before and inside it"

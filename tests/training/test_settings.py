@@ -17,7 +17,7 @@ from pipelines.training import season_curves
 from pipelines.training.head_folds import head_folds
 from pipelines.training.inner import LinearStage, linear_stage
 from pipelines.training.settings import SettingChoice, by_rule
-from pipelines.training.train import train_fixed
+from pipelines.training.train import train_shifts
 from pipelines.training.tune import Tuned, tune
 from pipelines.weeks import CDC
 
@@ -129,12 +129,13 @@ def test_scores_are_means_over_seeds_and_the_first_seed_is_the_profiles(
 def test_no_training_is_made_twice(stage: LinearStage, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[float, ...]] = []
 
-    def counted(kind: str, rows: Any, shift: Any, config: Any, *others: Any) -> Any:
-        key = (config.learning_rate, config.noise_sigma, shift.lambda_shift, config.seed)
-        made.append((*key, float(len(rows))))
-        return train_fixed(kind, rows, shift, config, *others)
+    def counted(kind: str, rows: Any, shifts: Any, config: Any, *others: Any) -> Any:
+        for shift in shifts:
+            key = (config.learning_rate, config.noise_sigma, shift.lambda_shift, config.seed)
+            made.append((*key, float(len(rows))))
+        return train_shifts(kind, rows, shifts, config, *others)
 
-    monkeypatch.setattr(season_curves, "train_fixed", counted)
+    monkeypatch.setattr(season_curves, "train_shifts", counted)
     tuned = {"learning_rate": [1e-4], "noise_sigma": [0.1], "seeds": 2}
     _tune(stage, _config(tuned, max_epochs=1, lambda_grid=(0.0, 0.5)))
     # Two rates, one noise more, one lambda more; three seasons, two seeds.

@@ -10,7 +10,9 @@ from pipelines.config import load_profile
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import UNSHIFTED, Shift
 from pipelines.fusion.examples import ModalityVectors
-from pipelines.training.train import Task, fused_rows, train_fixed, train_gap
+from pipelines.training.learners import Task
+from pipelines.training.rows import fused_rows, train_gap
+from pipelines.training.train import train_fixed
 
 KINDS = ("early", "late_joint")
 CONFIG = load_profile("sample").train

@@ -14,7 +14,8 @@ from torch import nn
 from pipelines.contracts import FUSED_HEADS, FusedKind
 from pipelines.errors import TrainingError
 from pipelines.fusion.heads.base import Block, FusedHead, HeadOutput, MaskedBatchNorm
-from pipelines.fusion.heads.loss import LossTerms, loss_terms
+from pipelines.fusion.heads.loss import LossTerms, loss_terms, stacked_loss_terms
+from pipelines.fusion.heads.stacked import Moved, StackedOutput
 
 __all__ = [
     "Block",
@@ -23,9 +24,14 @@ __all__ = [
     "HeadOutput",
     "LossTerms",
     "MaskedBatchNorm",
+    "Moved",
+    "StackedOutput",
     "build_head",
+    "build_stack",
+    "can_stack",
     "has_branches",
     "loss_terms",
+    "stacked_loss_terms",
 ]
 
 
@@ -54,6 +60,18 @@ def build_head(
         nn.init.zeros_(head.output.weight)
         nn.init.zeros_(head.output.bias)
     return head
+
+
+def can_stack(kind: FusedKind) -> bool:
+    """Whether a head has a `Stack`: several models as one computation, see stacked.py. Such a head
+    draws no random numbers but for its first weights and dropout."""
+    return hasattr(FUSED_HEADS.load(kind), "Stack")
+
+
+def build_stack(kind: FusedKind, head: FusedHead, models: int) -> nn.Module:
+    """Models of a head that can be stacked; they start as this one does."""
+    stack: nn.Module = FUSED_HEADS.load(kind).Stack(head, models)
+    return stack
 
 
 def has_branches(kind: FusedKind) -> bool:

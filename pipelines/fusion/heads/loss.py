@@ -1,19 +1,24 @@
-"""The loss of a fused head as named terms."""
+"""The loss of a fused head as named terms.
+
+Shape letters: B rows, C outputs, L models of a stack, F branch width.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
 from pipelines.fusion.alignment import alignment_loss
 from pipelines.fusion.heads.base import HeadOutput
+from pipelines.fusion.heads.stacked import StackedOutput
 
 
 @dataclass(frozen=True)
 class LossTerms:
-    """Named terms of the loss; each is a scalar tensor."""
+    """Named terms of the loss; each is a scalar tensor, or (L,) of a stack."""
 
     classification: Tensor
     alignment: Tensor
@@ -46,4 +51,23 @@ def loss_terms(
     alignment = logit.new_zeros(())
     if output.image_branch is not None and output.text_branch is not None:
         alignment = alignment_loss(output.text_branch, output.image_branch, paired)
+    return LossTerms(classification, alignment, classification + alignment_weight * alignment)
+
+
+def stacked_loss_terms(
+    logit: Tensor, label: Tensor, output: StackedOutput, paired: Tensor, alignment_weight: float
+) -> LossTerms:
+    """The same of each of L binary heads.
+
+    Args:
+        logit: (B, L) of the whole models.
+        label: (B,) 0/1 floats.
+    """
+    each = functional.binary_cross_entropy_with_logits(
+        logit, label[:, None].expand_as(logit), reduction="none"
+    )
+    classification, alignment = each.mean(dim=0), logit.new_zeros(logit.shape[1])
+    if output.image_branch is not None and output.text_branch is not None:
+        apart = torch.where(paired[:, None, None], output.text_branch - output.image_branch, 0.0)
+        alignment = apart.square().sum(dim=(0, 2)) / (2 * paired.sum().clamp(min=1))
     return LossTerms(classification, alignment, classification + alignment_weight * alignment)

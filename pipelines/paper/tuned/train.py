@@ -25,7 +25,7 @@ from pipelines.paper.protocols import parts_by_group
 from pipelines.paper.result_rows import Records, selection_mean
 from pipelines.paper.tuned.search import ORDER, Choice, Part, Setting, search
 from pipelines.paper.vectors import study_rows
-from pipelines.training.train import FusedRows
+from pipelines.training.rows import FusedRows
 
 log = logging.getLogger(__name__)
 PLAIN, ALL = "plain", "all"
