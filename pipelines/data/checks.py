@@ -109,7 +109,8 @@ def _frame_to_check(part: pd.DataFrame) -> pd.DataFrame:
     frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
     by_file = frame.groupby("file")["number"]
     value = frame["value"].astype(str)
-    separated = [v for v in value.unique() if re.fullmatch(expectations.THOUSANDS, v)]
+    fullmatch = re.compile(expectations.THOUSANDS).fullmatch
+    separated = [v for v in value.unique() if fullmatch(v)]
     thousands = value.isin(separated).to_numpy()
     enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
     return frame.drop(columns="file").assign(

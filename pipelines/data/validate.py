@@ -161,9 +161,8 @@ def validate_drops(
         issues: found before, such as folders that are no drop.
         kept: folder of what rules found in earlier runs, or None; what checks found lies beside it.
     """
-    suite = Suite(None if kept is None else kept.with_name("checked"))
     config, calendar = context.config, context.calendar
-    full = config.updates == "full"
+    suite, full = Suite(kept and kept.with_name("checked")), config.updates == "full"
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)
     readable = [raw for raw in raws if raw.usable]
