@@ -77,7 +77,7 @@ def read_scattered(address: int, at: Int64s, width: int) -> Float32s:
     file, row_bytes = _mapped[address].file.fileno(), width * np.dtype(np.float32).itemsize
     out = np.empty((len(at), width), dtype=np.float32)
     for into, row in zip(out, at.tolist(), strict=True):
-        os.preadv(file, [memoryview(into)], row * row_bytes)
+        os.preadv(file, [into.data], row * row_bytes)
     return out
 
 
