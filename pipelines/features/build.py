@@ -120,7 +120,7 @@ class _Found:
 
 def _kept(
     found: _Found,
-    described: dict[str, Any],
+    described: Mapping[str, object],
     spaces: dict[Modality, Space],
     limits: pa.Table | None,
     root: Path,

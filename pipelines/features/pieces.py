@@ -20,7 +20,7 @@ from pipelines.contracts import SAMPLE_KEYS, SAMPLE_TARGET, content_id
 from pipelines.data.labels import label_of
 from pipelines.data.threshold_lookup import Thresholds
 from pipelines.storage import write_atomic
-from pipelines.storage.parquet import table_bytes
+from pipelines.storage.parquet import table_bytes, write_tables
 
 PIECE_ROWS = 400_000
 _ORDER = ["horizon_weeks", "unit_id", "origin_week_no"]
@@ -124,9 +124,7 @@ class KeptTables:
         if self._first is not None:
             write_atomic(path, table_bytes(self._first))
             return
-        with pq.ParquetWriter(path, self.schema, compression="zstd") as writer:
-            for table in self:
-                writer.write_table(table)
+        write_tables(path, self, self.schema)
 
     def _tables(self) -> Iterator[pa.Table]:
         if self._first is not None:
@@ -136,7 +134,7 @@ class KeptTables:
 
     def _put_away(self, table: pa.Table) -> None:
         path = self._folder / f"{len(self._files)}.parquet"
-        pq.write_table(table, path, compression="none")
+        write_atomic(path, table_bytes(table, plain=True))
         self._files.append(path)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+from io import FileIO
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -29,7 +30,7 @@ class _Mapped(mmap.mmap):
     touched: bytes that are held since it was let go last.
     """
 
-    file: tempfile._TemporaryFileWrapper[bytes]
+    file: FileIO
     touched = 0
 
 
@@ -76,7 +77,7 @@ def read_scattered(address: int, at: Int64s, width: int) -> Float32s:
     file, row_bytes = _mapped[address].file.fileno(), width * np.dtype(np.float32).itemsize
     out = np.empty((len(at), width), dtype=np.float32)
     for into, row in zip(out, at.tolist(), strict=True):
-        os.preadv(file, [into], row * row_bytes)
+        os.preadv(file, [into.data], row * row_bytes)
     return out
 
 

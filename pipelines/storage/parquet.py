@@ -7,7 +7,8 @@ because it imports Arrow.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +16,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage.files import write_atomic
+from pipelines.storage.files import sync_folder, write_atomic
 
 
 def write_parquet(path: Path, table: pa.Table) -> Path:
     """Write a table whole or not at all, without metadata of the library that made it."""
     return write_atomic(path, table_bytes(table.replace_schema_metadata(None)))
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Path:
+    """Write tables of one schema one after the other into one file, whole or not at all; only one
+    of them is held at a time."""
+    half = path.with_name(f".{path.name}.half")
+    with half.open("wb") as out:
+        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+        out.flush()
+        os.fsync(out.fileno())
+    half.replace(path)
+    sync_folder(path.parent)
+    return path
 
 
 def table_bytes(table: pa.Table, plain: bool = False) -> bytes:
