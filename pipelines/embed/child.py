@@ -86,7 +86,7 @@ def _embed_with(
         store.note_without(lacking)
         counts["embedded"] += len(vectors)
         counts["lacking"] += len(lacking)
-    store.record_versions(library_versions(work.encoder.name))
+    store.record_versions(library_versions(work.encoder))
     seconds = time.perf_counter() - began  # reading and encoding; loading the weights left out
     return {**counts, "truncated": encoder.truncated, "seconds": seconds}
 

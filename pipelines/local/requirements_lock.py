@@ -22,6 +22,7 @@ EXTRAS = (
     "serving",
     "encoders",
     "multilingual",
+    "fast",
     "pipeline",
     "study",
     "s3",

@@ -28,6 +28,7 @@ EXTRAS = (
     "serving",
     "encoders",
     "multilingual",
+    "fast",
     "llama",
     "pipeline",
     "study",
