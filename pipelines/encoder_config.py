@@ -77,6 +77,15 @@ class WeightsConfig(Frozen):
         return tuple(name for name in _SOURCES if getattr(self, name) is not None)
 
 
+class RuntimeConfig(Frozen):
+    """What computes an encoder's network in place of torch: another runtime is another space."""
+
+    engine: Literal["openvino"] = "openvino"
+    dtype: Literal["float32", "bfloat16"] = Field(
+        description="of the arithmetic; vectors are float32. `denguard runtimes` measures both"
+    )
+
+
 class EncoderConfig(WeightsConfig):
     """One encoder of a profile and where its weights are."""
 
@@ -91,11 +100,20 @@ class EncoderConfig(WeightsConfig):
             "[B12, B8A, B04]; none = B04, B03, B02 (red, green, blue)"
         ),
     )
+    runtime: RuntimeConfig | None = Field(
+        None,
+        exclude_if=lambda runtime: runtime is None,  # as with bands
+        description="what computes the network; none = torch in float32",
+    )
 
     @property
     def reads_bands(self) -> tuple[str, ...]:
         """Names of the bands that an image encoder's channels are."""
         return self.bands or RGB_BANDS
+
+    def by_torch(self) -> EncoderConfig:
+        """The same encoder as torch computes it in float32."""
+        return self.model_copy(update={"runtime": None})
 
     def recipe(self) -> dict[str, object]:
         """What a model follows from: everything but where one machine keeps the weights."""

@@ -1,4 +1,4 @@
-"""Change an encoder without a week without a bulletin: adopt it, embed history, go back."""
+"""Change an encoder without a week without a bulletin: measure, adopt, embed history, go back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipelines.errors import ConfigError, invalid_values
 if TYPE_CHECKING:
     from pipelines.contracts import Modality
     from pipelines.encoder_config import EncoderConfig
+    from pipelines.steps.runtimes import Measured
 
 Block = Annotated[
     Path | None,
@@ -72,6 +73,65 @@ def reembed(
         say("Nothing to do: no encoder is adopted, or no run has accepted data yet.")
         return
     say(f"{done.words(budget)}.")
+
+
+@app.command(rich_help_panel=PIPELINE)
+def runtimes(
+    profile: ProfileName,
+    image: Block = None,
+    text: Block = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where the chosen blocks are written")
+    ] = None,
+) -> None:
+    """Measure what computes each encoder fastest here; changes nothing.
+
+    Of the profile, or of the blocks given.
+    """
+    from pipelines.steps.runtimes import measure_runtimes
+
+    chosen, paths = load_profile(profile), deployment_paths()
+    blocks: dict[Modality, Path | None] = {"image": image, "text": text}
+    given = [(m, _read(path)) for m, path in blocks.items() if path is not None]
+    for modality, config in given or chosen.encoders:
+        measured = measure_runtimes(paths, chosen, modality, config)
+        for line in _said(modality, config, measured):
+            say(line)
+        if measured.changed:
+            _offer(profile, modality, measured, out)
+
+
+def _said(modality: Modality, config: EncoderConfig, measured: Measured) -> list[str]:
+    test, threads = measured.test, config.threads
+    of = "made-up inputs" if measured.made_up else "inputs of the accepted data"
+    head = f"{modality}: {config.name}, {measured.inputs} {of}, {threads} thread" + "s" * (
+        threads > 1
+    )
+    kept = "" if measured.changed else ", as it is now"
+    return [head, *(f"  {line}" for line in test.lines()), f"  chosen: {test.chosen.name}{kept}"]
+
+
+def _offer(profile: str, modality: Modality, measured: Measured, out: Path | None) -> None:
+    """The block to adopt, and what adopting it means."""
+    import yaml
+
+    from pipelines.storage import write_atomic
+
+    recipe = measured.config.model_dump(mode="json", exclude_none=True)
+    block = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+    file = (out or Path()) / f"{modality}.yaml"
+    if out is None:
+        say(f"As {file}:\n{block}")
+    else:
+        write_atomic(file, block)
+    if measured.made_up:
+        say(f"No data are accepted yet: copy {file} into the profile as embed.{modality}.")
+        return
+    say(f"It is another vector space: {measured.distinct} inputs of history are to be embedded.")
+    say(
+        f"To take it up: denguard adopt-encoder --profile {profile} --{modality} {file} "
+        "--by NAME --reason TEXT"
+    )
 
 
 def _read(path: Path) -> EncoderConfig:

@@ -90,14 +90,17 @@ def spec_of(
     code_id: str,
     dtype: str = "float32",
     channels: int = len(RGB_BANDS),
+    shape: str | None = None,
 ) -> EncoderSpec:
     """An encoder's spec from what its profile and weights say and what its own file decides.
 
     Args:
         channels: that an image encoder's weights take.
+        shape: of the inputs of its network where another runtime computes it, in words; None if
+            none can.
 
     Raises:
-        EncoderError: the profile names another number of bands.
+        EncoderError: the profile names another number of bands, or a runtime that is not possible.
     """
     if modality == "text" and config.bands is not None:
         raise EncoderError(
@@ -112,6 +115,14 @@ def spec_of(
         )
     if config.bands is not None:
         preprocessing = {**preprocessing, "scene": _bands_in_words(config.bands)}
+    if config.runtime is not None:
+        if shape is None:
+            raise EncoderError(
+                f"{config.name} is not computed by {config.runtime.engine}",
+                fix=f"leave `runtime` out of the {modality} encoder",
+            )
+        preprocessing = {**preprocessing, "runtime": f"{config.runtime.engine}, {shape}"}
+        dtype = config.runtime.dtype
     return EncoderSpec(
         encoder=config.name,
         modality=modality,
@@ -169,7 +180,14 @@ def could_be(config: EncoderConfig, spec: EncoderSpec) -> bool:
     kind = (spec.modality, spec.code_id) == (module.MODALITY, module.CODE_ID)
     bands = config.bands is None or made.get("scene") == _bands_in_words(config.bands)
     plain = config.bands is not None or not str(made.get("scene", "")).startswith("uint8 B")
-    return named == meant and kind and bands and plain
+    return named == meant and kind and bands and plain and _same_runtime(config, spec, made)
+
+
+def _same_runtime(config: EncoderConfig, spec: EncoderSpec, made: Mapping[str, object]) -> bool:
+    if config.runtime is None:
+        return "runtime" not in made
+    engine = str(made.get("runtime", "")).partition(",")[0]
+    return (engine, spec.dtype) == (config.runtime.engine, config.runtime.dtype)
 
 
 def _bands_in_words(bands: Sequence[str]) -> str:
@@ -197,7 +215,8 @@ def untrained(config: EncoderConfig, paths: DeploymentPaths, seed: int) -> Encod
             f"{config.name} has no random initialisation: its library only opens finished weights",
             fix="leave this encoder out of the cone experiment",
         )
-    encoder: Encoder = make(config, locate_weights(config, weights_cache(paths)), seed)
+    plain = config.by_torch()
+    encoder: Encoder = make(plain, locate_weights(plain, weights_cache(paths)), seed)
     return encoder
 
 
@@ -217,11 +236,12 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def library_versions(name: str) -> dict[str, str]:
+def library_versions(config: EncoderConfig) -> dict[str, str]:
     """Versions of the libraries that an encoder's vectors pass through; "absent" if not
     installed."""
     versions = {}
-    for library in encoder_module(name).LIBRARIES:
+    runtime = (config.runtime.engine,) if config.runtime else ()
+    for library in (*encoder_module(config.name).LIBRARIES, *runtime):
         try:
             versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:

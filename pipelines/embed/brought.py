@@ -117,7 +117,7 @@ def take_vectors(
     store = EmbeddingStore(store_root(paths), spec)
     keep_golden(store.folder, golden.inputs, expected, folder)
     if cosine is not None and not store.checked_versions():
-        store.record_versions(library_versions(config.name))
+        store.record_versions(library_versions(config))
     return Taken(spec, len(keys), new, cosine)
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.data.scenes import LacksBands
 from pipelines.embed.base import Encoder, library_versions, load_encoder
 from pipelines.embed.golden import keep_or_check_golden
+from pipelines.embed.runtimes import require_alike
 from pipelines.embed.work import ShardWork, WorkInput, read_work
 from pipelines.errors import DenguardError, EncoderError
 from pipelines.run.progress import Progress, inherited
@@ -65,7 +67,8 @@ def _embed_with(
             fix="run plan_embedding again",
         )
     store, data = work.open_store(paths), work.data_root(paths)
-    keep_or_check_golden(store.folder, encoder, work, data)
+    alike = partial(require_alike, work.encoder, paths=paths)
+    keep_or_check_golden(store.folder, encoder, work, data, alike)
     missing = set(store.missing(item.key for item in work.inputs))
     todo = [item for item in work.inputs if item.key in missing]
     encoder.truncated = 0  # golden inputs are not this shard's
@@ -86,7 +89,7 @@ def _embed_with(
         store.note_without(lacking)
         counts["embedded"] += len(vectors)
         counts["lacking"] += len(lacking)
-    store.record_versions(library_versions(work.encoder.name))
+    store.record_versions(library_versions(work.encoder))
     seconds = time.perf_counter() - began  # reading and encoding; loading the weights left out
     return {**counts, "truncated": encoder.truncated, "seconds": seconds}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +15,15 @@ from pipelines.arrays import Float32s, UInt8s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import RGB_BANDS, EncoderSpec, Modality
 from pipelines.embed.base import Encoder, seeded, spec_of, untrained_spec
+from pipelines.embed.compiled import CompiledEncoder, compiled_network
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights, companion
+from pipelines.encoder_config import RuntimeConfig
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
+
+if TYPE_CHECKING:
+    import torch
 
 MODALITY: Modality = "image"
 LIBRARIES = ("torch", "transformers", "safetensors", "pillow", "numpy", "tifffile", "imagecodecs")
@@ -71,7 +76,8 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
         "model_config_sha256": sha256_file(about),
         "attention": _ATTENTION,
     }
-    return spec_of(config, weights, MODALITY, width, made, CODE_ID, channels=channels)
+    shape = f"1x{channels}x{pixels.crop_px}x{pixels.crop_px}"
+    return spec_of(config, weights, MODALITY, width, made, CODE_ID, channels=channels, shape=shape)
 
 
 def _channels(model: Mapping[str, object]) -> int:
@@ -114,19 +120,28 @@ def read_pixels(path: Path) -> Pixels:
         ) from err
 
 
-def load(config: EncoderConfig, weights: Weights) -> Dinov2Encoder:
-    """The encoder, with torch's threads set as configured; nothing is fetched. Raises
-    EncoderError."""
+def load(config: EncoderConfig, weights: Weights) -> Encoder:
+    """The encoder, with threads set as configured; nothing is fetched. Raises EncoderError."""
     spec = describe(config, weights)
+    pixels = read_pixels(companion(config, weights, "preprocessor_config.json"))
+    if config.runtime is not None:
+        return _load_compiled(config, config.runtime, weights, pixels)
+    import torch
+
+    torch.set_num_threads(config.threads)
+    return Dinov2Encoder(spec, pixels, load_network(weights.path))
+
+
+def load_network(path: Path) -> torch.nn.Module:
+    """The network of a checkpoint, in eval mode. Raises EncoderError if it lacks tensors."""
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
     from transformers import Dinov2Model
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    torch.set_num_threads(config.threads)
     model, found = Dinov2Model.from_pretrained(
-        str(weights.path.parent),
+        str(path.parent),
         local_files_only=True,
         use_safetensors=True,
         dtype=torch.float32,
@@ -136,11 +151,40 @@ def load(config: EncoderConfig, weights: Weights) -> Dinov2Encoder:
     if absent := sorted(found["missing_keys"]):  # transformers would fill them with random numbers
         raise EncoderError(
             f"the weights lack {len(absent)} tensors, such as {absent[0]}",
-            where=str(weights.path),
+            where=str(path),
             fix="use the checkpoint as published",
         )
-    pixels = read_pixels(companion(config, weights, "preprocessor_config.json"))
-    return Dinov2Encoder(spec, pixels, model.eval())
+    network: torch.nn.Module = model.eval()
+    return network
+
+
+def _load_compiled(
+    config: EncoderConfig, runtime: RuntimeConfig, weights: Weights, pixels: Pixels
+) -> CompiledEncoder:
+    network = compiled_network(
+        config,
+        runtime,
+        weights,
+        lambda: _pooling(load_network(weights.path), config.pooling),
+        (np.zeros((1, len(pixels.mean), pixels.crop_px, pixels.crop_px), np.float32),),
+    )
+    return CompiledEncoder(describe(config, weights), lambda s: (pixels.prepare(s),), network)
+
+
+def _pooling(network: Any, pooling: str) -> torch.nn.Module:
+    """The network that ends at the vector: (1, width) of (1, C, side, side)."""
+    import torch
+
+    class Pooling(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, pixels: torch.Tensor) -> Any:
+            hidden = network(pixel_values=pixels).last_hidden_state
+            return hidden[:, 0] if pooling == "cls" else hidden[:, 1:].mean(dim=1)
+
+    return Pooling().eval()
 
 
 def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> Dinov2Encoder:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,16 @@ MIN_COSINE = 0.999  # other thread counts or CPUs differ by about 1e-6, another 
 _LOCK_LIMIT_S = 1200.0
 
 
-def keep_or_check_golden(space: Path, encoder: Encoder, work: ShardWork, data: Path) -> None:
+FirstCheck = Callable[[Sequence[Any], Float32s], None]  # of inputs and vectors; raises EncoderError
+
+
+def keep_or_check_golden(
+    space: Path,
+    encoder: Encoder,
+    work: ShardWork,
+    data: Path,
+    first: FirstCheck | None = None,
+) -> None:
     """Check a space's golden vectors, or make them from this work's inputs if it has none.
 
     Args:
@@ -39,6 +48,7 @@ def keep_or_check_golden(space: Path, encoder: Encoder, work: ShardWork, data: P
         work: the work at hand; in a new space its first inputs that the encoder can read become
             golden.
         data: folder that the inputs' URIs start from.
+        first: holds the golden vectors of a new space against something before they are kept.
 
     Raises:
         EncoderError: a golden vector came out differently; nothing may be embedded then.
@@ -48,7 +58,7 @@ def keep_or_check_golden(space: Path, encoder: Encoder, work: ShardWork, data: P
         if (space / "golden.json").is_file():
             _check(space, encoder, work)
         elif found := list(itertools.islice(_readable(work, data), GOLDEN_INPUTS)):
-            _keep(space, encoder, found, data)
+            _keep(space, encoder, found, data, first)
 
 
 def cosines(a: Float32s, b: Float32s) -> Float32s:
@@ -75,9 +85,16 @@ def keep_golden(space: Path, inputs: Sequence[WorkInput], vectors: Float32s, dat
 
 
 def _keep(
-    space: Path, encoder: Encoder, found: Sequence[tuple[WorkInput, Any]], data: Path
+    space: Path,
+    encoder: Encoder,
+    found: Sequence[tuple[WorkInput, Any]],
+    data: Path,
+    first: FirstCheck | None,
 ) -> None:
-    vectors = encoder.encode([content for _, content in found])
+    contents = [content for _, content in found]
+    vectors = encoder.encode(contents)
+    if first:
+        first(contents, vectors)
     _write(space, [item for item, _ in found], vectors, data)
 
 

@@ -101,7 +101,7 @@ def _needs_encoder(work: ShardWork, paths: DeploymentPaths) -> bool:
         log.info("%d of %d %s inputs to embed", len(missing), len(work.inputs), work.modality)
         return True
     checked = store.checked_versions()
-    changed = bool(checked) and checked != library_versions(work.encoder.name)
+    changed = bool(checked) and checked != library_versions(work.encoder)
     if changed:
         log.info("library versions changed; the golden vectors of %s are checked", work.space_id)
     else:

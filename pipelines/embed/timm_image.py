@@ -12,7 +12,9 @@ from pipelines.arrays import Float32s, UInt8s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import Encoder, seeded, spec_of, untrained_spec
+from pipelines.embed.compiled import CompiledEncoder, compiled_network
 from pipelines.embed.weights import Weights
+from pipelines.encoder_config import RuntimeConfig
 from pipelines.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ CODE_ID = "timm-lite0-1"
 _ARCHITECTURE = "tf_efficientnet_lite0"
 _WIDTH = 1280
 _SIDE_PX = 224
+_SHAPE = f"1x3x{_SIDE_PX}x{_SIDE_PX}"
 # The whole scene is squeezed to a square: a centre crop would cut a municipality's margins.
 _PREPROCESSING = {
     "scene": "uint8 RGB of pipelines.data.scenes.read_scene",
@@ -40,15 +43,45 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
         raise EncoderError(
             f"{config.name} pools by avg, not {config.pooling}", fix="set embed.image.pooling: avg"
         )
-    return spec_of(config, weights, MODALITY, _WIDTH, _PREPROCESSING, CODE_ID)
+    return spec_of(config, weights, MODALITY, _WIDTH, _PREPROCESSING, CODE_ID, shape=_SHAPE)
 
 
-def load(config: EncoderConfig, weights: Weights) -> TimmImageEncoder:
-    """The encoder, with torch's threads set as configured. Raises EncoderError."""
+def load(config: EncoderConfig, weights: Weights) -> Encoder:
+    """The encoder, with threads set as configured. Raises EncoderError."""
+    if config.runtime is not None:
+        return _load_compiled(config, config.runtime, weights)
     import torch
 
     torch.set_num_threads(config.threads)
     return TimmImageEncoder(describe(config, weights), load_network(weights.path))
+
+
+def _load_compiled(
+    config: EncoderConfig, runtime: RuntimeConfig, weights: Weights
+) -> CompiledEncoder:
+    network = compiled_network(
+        config,
+        runtime,
+        weights,
+        lambda: _pooling(load_network(weights.path)),
+        (np.zeros((1, 3, _SIDE_PX, _SIDE_PX), np.float32),),
+    )
+    return CompiledEncoder(describe(config, weights), lambda scene: (prepare(scene),), network)
+
+
+def _pooling(network: Any) -> torch.nn.Module:
+    """The network that ends at the vector: (1, 1280) of (1, 3, 224, 224)."""
+    import torch
+
+    class Pooling(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, pixels: torch.Tensor) -> Any:
+            return network.forward_head(network.forward_features(pixels), pre_logits=True)
+
+    return Pooling().eval()
 
 
 def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> TimmImageEncoder:

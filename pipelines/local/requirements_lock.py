@@ -23,6 +23,7 @@ EXTRAS = (
     "heads",
     "encoders",
     "multilingual",
+    "fast",
     "pipeline",
     "study",
     "s3",

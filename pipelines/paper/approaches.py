@@ -84,9 +84,7 @@ def _check_pins(approach: Approach) -> None:
 def _check_libraries(approach: FrozenApproach) -> None:
     for modality in MODALITIES:
         config = encoder_of(approach, modality)
-        absent = [
-            name for name, found in library_versions(config.name).items() if found == "absent"
-        ]
+        absent = [name for name, found in library_versions(config).items() if found == "absent"]
         if absent:
             raise EncoderError(
                 f"{', '.join(absent)} is not installed", fix=f"`{install_hint(config)}`"

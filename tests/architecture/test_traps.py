@@ -29,6 +29,7 @@ EXTRAS = (
     "heads",
     "encoders",
     "multilingual",
+    "fast",
     "llama",
     "pipeline",
     "study",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import multilingual
+from support import multilingual, tiny_checkpoints
 from support.homes import Home
 
 from pipelines.config import DeploymentPaths
@@ -89,3 +89,19 @@ def test_there_is_nothing_to_embed_before_an_encoder_is_adopted_or_data_are(home
         code, output = home.tried_here("reembed", "--profile", "ci")
         assert code == 0 and "Nothing to do" in output
         adopt(home, "--text", str(home.path / "text.yaml"))
+
+
+def test_a_measured_block_is_written_so_that_it_can_be_adopted(home: Home, tmp_path: Path) -> None:
+    at = tiny_checkpoints.dinov2(tmp_path / "w")
+    config = tiny_checkpoints.config("dinov2", at, "cls")
+    (home.path / "image.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    options = ("--image", str(home.path / "image.yaml"), "--out", str(home.path / "out"))
+    code, output = home.tried_here("runtimes", "--profile", "ci", *options)
+    assert code == 0, output
+    assert "image: dinov2, 16 made-up inputs, 1 thread" in output
+    assert "openvino, float32" in output and "chosen: " in output
+    if "as it is now" not in output:  # which is faster is this machine's affair
+        code, output = adopt(home, "--image", str(home.path / "out" / "image.yaml"))
+        assert code == 0
+        adopted = read_adopted(DeploymentPaths(home=home.path), "denguard").encoders["image"]
+        assert adopted.by_torch() == config and adopted.runtime is not None

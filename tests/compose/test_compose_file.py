@@ -175,7 +175,7 @@ def test_the_endpoint_does_not_wait_for_airflow(compose: dict[str, Any]) -> None
 
 def test_the_endpoint_can_load_a_fused_champion(compose: dict[str, Any]) -> None:
     extras = compose["services"]["serving"]["build"]["args"]["EXTRAS"]
-    assert set(extras.split(",")) == {"serving", "encoders"}
+    assert set(extras.split(",")) == {"serving", "encoders", "fast"}
 
 
 @pytest.mark.parametrize("room", ["dags", "serving"])

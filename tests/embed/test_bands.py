@@ -207,10 +207,10 @@ def test_golden_inputs_are_those_that_the_encoder_reads_and_are_read_in_its_band
     expected = lite0.encode([_picked(picture, FALSE_COLOUR) for picture in PICTURES])
     assert np.array_equal(np.array(golden["vectors"], np.float32), expected)
 
-    store.record_versions({**library_versions("timm_image"), "timm": "0.0"})
+    store.record_versions({**library_versions(profile.embed.image), "timm": "0.0"})
     for file in plan_embedding(mixed, chosen, paths).work_files:
         embed_shard(file, chosen, paths)  # checks them again, and would raise
-    assert store.checked_versions() == library_versions("timm_image")
+    assert store.checked_versions() == library_versions(profile.embed.image)
 
 
 def test_weights_of_twelve_channels_read_all_twelve(tmp_path: Path) -> None:
