@@ -31,8 +31,9 @@ from pipelines.weeks import CDC
 KINDS = ("early", "late_joint")
 GRID = (-1.0, -0.3, 0.0, 0.7, 1.0)
 # What losses may differ by over so many epochs: products round otherwise, and few rows of few
-# numbers carry that far. The rows of benchmarks/speed/sweep.py differ by 1e-5 and 1e-4.
-SIX, THIRTY = 1e-3, 1e-2
+# numbers carry that far: one training in 32 bits is up to 7e-4 from itself in 64 bits here. The
+# rows of benchmarks/speed/sweep.py differ by 1e-5 and 1e-4.
+SIX, THIRTY = 1e-2, 3e-2
 CUT = CDC.week_no("2018-w01")
 PROFILE = load_profile("sample", **{"evaluate.horizons_weeks": (4,), "train.tuned": {}})
 
