@@ -18,7 +18,8 @@ _WAIT_S = 60.0
 
 # Jobs that never end by themselves, until Ctrl-C comes.
 _ENDLESS = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell has it ignored
 from pipelines.run.cores import each_on_a_core, go_on
 def job():
     print("runs", flush=True)
