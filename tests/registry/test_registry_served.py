@@ -110,7 +110,7 @@ def mlflow_server(paths: DeploymentPaths) -> Iterator[str]:
         _await(address, process)
         yield address
     finally:
-        os.killpg(process.pid, 15)
+        os.killpg(process.pid, 9)
         process.wait(20)
 
 
