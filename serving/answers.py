@@ -25,20 +25,28 @@ from serving.schemas import VectorRow
 Body = dict[str, Any]
 
 
-def answer(champion: Champion, asked: Asked, max_scene_pixels: int, pixels: Budget) -> list[Body]:
+class MustEncode(Exception):
+    """A text was not encoded before, and doing so was not asked for."""
+
+
+def answer(
+    champion: Champion, asked: Asked, max_scene_pixels: int, pixels: Budget, encode: bool = True
+) -> list[Body]:
     """One body for each row, in order; the trace id is added by the route.
 
     Args:
         pixels: what all scenes may hold that are being read.
+        encode: whether texts may be encoded, which takes long; else they have to be known.
 
     Raises:
+        MustEncode: one is not.
         Problem: the scene or a row cannot be used, or needs an encoder that is not here.
     """
     try:
         if asked.vectors:
             return _answer_vectors(champion, asked.vectors)
         with pixels.share() as share:
-            return _answer_rows(champion, asked, max_scene_pixels, share)
+            return _answer_rows(champion, asked, max_scene_pixels, share, encode)
     except EncoderAway as err:
         raise Problem(503, "no-encoder", err.what, err.fix) from err
     except ConfigError as err:
@@ -70,7 +78,7 @@ def _answer_vectors(champion: Champion, rows: Sequence[VectorRow]) -> list[Body]
 
 
 def _answer_rows(
-    champion: Champion, asked: Asked, max_scene_pixels: int, share: Share
+    champion: Champion, asked: Asked, max_scene_pixels: int, share: Share, encode: bool
 ) -> list[Body]:
     images, scene_quality = [], None
     if asked.scene is not None:
@@ -79,7 +87,9 @@ def _answer_rows(
         pixels, scene_quality = read_upload(asked.scene, asked.scene_name, policy, share, bands)
         if scene_quality is SceneQuality.OK and champion.encoders:
             images = [champion.encoders.encode("image", pixels)] * len(asked.rows)
-    texts = _texts(champion.bundle, champion.encoders, asked.rows) if champion.encoders else []
+    texts = (
+        _texts(champion.bundle, champion.encoders, asked.rows, encode) if champion.encoders else []
+    )
     found = predict_rows(champion.bundle, asked.rows, images, texts)
     return [
         _body(
@@ -95,13 +105,16 @@ def _answer_rows(
 
 
 def _texts(
-    bundle: Bundle, encoders: Encoders, rows: Sequence[PredictionRow]
+    bundle: Bundle, encoders: Encoders, rows: Sequence[PredictionRow], encode: bool
 ) -> list[Float32s | None]:
     """For each row the vector of its own text, else of the rendered prompt; equal texts once."""
     texts = [row.text or prompt_of(bundle, row) for row in rows]
-    vectors: dict[str, Float32s] = {
-        text: encoders.encode("text", text) for text in dict.fromkeys(texts) if text
-    }
+    vectors: dict[str, Float32s] = {}
+    for text in filter(None, dict.fromkeys(texts)):
+        known = encoders.encode("text", text) if encode else encoders.known(text)
+        if known is None:
+            raise MustEncode
+        vectors[text] = known
     return [vectors[text] if text else None for text in texts]
 
 

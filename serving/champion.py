@@ -13,11 +13,13 @@ from typing import Any
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.registry import audit
-from pipelines.registry.lookup import Registered, fetch_bundle, serving_version
+from pipelines.registry.named import Registered
+from pipelines.registry.served import bundle_folder, serving_version
 from serving.encoders import Encoders, encoders_of, needs_encoders
 from serving.metrics import Metrics
 from serving.problems import NotReady
 from serving.settings import Settings
+from serving.vector_cache import VectorCache
 
 log = logging.getLogger(__name__)
 NO_CHAMPION = NotReady(
@@ -72,6 +74,7 @@ class ChampionHolder:
         self.last_error = ""
         self.not_ready = NO_CHAMPION
         self._attempts = 0
+        self._vectors = VectorCache(settings.max_prompt_cache_bytes)
         self._stop, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)
 
@@ -161,13 +164,13 @@ class ChampionHolder:
 
     def _load(self, named: Registered) -> Champion:
         paths = self._settings.paths
-        folder = fetch_bundle(named.version, paths=paths, model_name=self._settings.model_name)
-        bundle = load_verified_bundle(folder)
+        bundle = load_verified_bundle(bundle_folder(named, paths, self._settings.model_name))
         return Champion(named, bundle, self._encoders(bundle) if needs_encoders(bundle) else None)
 
     def _encoders(self, bundle: Bundle) -> Encoders:
         """Loaded before they take a serving champion's place; before the first one, after it."""
-        found, current = encoders_of(bundle, self._settings.paths), self.current
+        found = encoders_of(bundle, self._settings.paths, self._vectors)
+        current = self.current
         if current is None:
             return found
         if current.encoders and current.encoders.same_as(found):

@@ -24,6 +24,7 @@ from pipelines.embed.base import (
 from pipelines.embed.weights import install_hint, locate_weights
 from pipelines.errors import DenguardError, EncoderError
 from pipelines.fusion.bundle import Bundle
+from serving.vector_cache import VectorCache, key_of, spec_hash
 
 # What libraries of another version may raise while they are imported and built.
 _UNSOUND = (
@@ -59,6 +60,7 @@ class Encoders:
 
     Attributes:
         specs: of both, as the bundle names them.
+        vectors: of texts that were encoded before.
         not_here: why nothing can be encoded; None where it can, or may once they are loaded.
     """
 
@@ -67,9 +69,11 @@ class Encoders:
         configs: Mapping[Modality, EncoderConfig],
         specs: Specs,
         paths: DeploymentPaths,
+        vectors: VectorCache,
         not_here: NotHere | None = None,
     ) -> None:
         self.specs, self.not_here = specs, not_here
+        self._vectors, self._text_spec = vectors, spec_hash(specs["text"])
         self._configs, self._paths = configs, paths
         self._loaded: dict[Modality, Encoder] = {}
         self._turn = threading.Lock()
@@ -105,11 +109,19 @@ class Encoders:
             EncoderAway: they are not installed, or could not be loaded.
             EncoderError: this input gives no vector.
         """
+        if modality == "text" and (known := self.known(item)) is not None:
+            return known
         if self.not_here is not None:
             raise self._away(self.not_here)
         with self._turn:
             vector: Float32s = self._of(modality).encode([item])[0]
+        if modality == "text":
+            self._vectors.put(key_of(self._text_spec, item), vector)
         return vector
+
+    def known(self, text: str) -> Float32s | None:
+        """(D,) vector of a text that was encoded before and is still kept, to the bit."""
+        return self._vectors.get(key_of(self._text_spec, text))
 
     def _of(self, modality: Modality) -> Encoder:
         if modality not in self._loaded:
@@ -131,8 +143,11 @@ def needs_encoders(bundle: Bundle) -> bool:
     return bundle.reads_vectors
 
 
-def encoders_of(bundle: Bundle, paths: DeploymentPaths) -> Encoders:
+def encoders_of(bundle: Bundle, paths: DeploymentPaths, vectors: VectorCache) -> Encoders:
     """The encoders that the bundle names, proved to be those, not loaded yet.
+
+    Args:
+        vectors: where vectors of texts are kept, of this champion and the ones before.
 
     An endpoint without their libraries makes no vectors, and serves all that needs none.
 
@@ -155,13 +170,13 @@ def encoders_of(bundle: Bundle, paths: DeploymentPaths) -> Encoders:
     if not_here is None:
         for modality, config in configs.items():
             _prove(config, modality, specs[modality], paths)
-    return Encoders(configs, specs, paths, not_here)
+    return Encoders(configs, specs, paths, vectors, not_here)
 
 
 def _not_installed(configs: Mapping[Modality, EncoderConfig]) -> NotHere | None:
     """What is missing of the encoders' libraries."""
     for modality, config in configs.items():
-        absent = [k for k, v in library_versions(config.name).items() if v == "absent"]
+        absent = [k for k, v in library_versions(config).items() if v == "absent"]
         if absent:
             return NotHere(
                 "not installed",

@@ -62,13 +62,15 @@ def _wrong(row: PredictionRow | VectorRow, settings: Settings) -> Iterator[Found
 
 def _wrong_logs(row: VectorRow, most_cases: int) -> Iterator[Found]:
     """The same limits for covariates that are logarithms of counts and of rain."""
-    limits = {
-        "log1p_cases_": (most_cases, "cases in a week"),
-        "log1p_rainfall_mm_": (RAIN_MM[1], "mm of rain in a month"),
-    }
+    limits = (
+        ("log1p_cases_", most_cases, math.log1p(most_cases), "cases in a week"),
+        ("log1p_rainfall_mm_", RAIN_MM[1], math.log1p(RAIN_MM[1]), "mm of rain in a month"),
+    )
     for name, value in row.covariates.items():
-        for start, (most, unit) in limits.items():
-            if name.startswith(start) and value is not None and value > math.log1p(most):
+        if value is None or not name.startswith("log1p_"):
+            continue
+        for start, most, log_most, unit in limits:
+            if value > log_most and name.startswith(start):
                 yield (
                     f"covariates.{name}",
                     f"the logarithm of more than {most:,.0f} {unit}",

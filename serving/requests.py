@@ -143,7 +143,7 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
 
 def _coded(rows: Sequence[_Row], codes: Sequence[str | None]) -> list[_Row]:
     return [
-        row.model_copy(update={"municipality_code": code})
+        row if row.municipality_code == code else row.model_copy(update={"municipality_code": code})
         for row, code in zip(rows, codes, strict=False)
     ]
 

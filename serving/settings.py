@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     max_body_bytes_at_once: int = Field(
         64_000_000, ge=1024, description="of all bodies that are being read or answered"
     )
+    max_prompt_cache_bytes: int = Field(
+        32_000_000, ge=0, description="of vectors of texts that were asked before; 0 = none is kept"
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, description="for reading a body, and for answering"
     )

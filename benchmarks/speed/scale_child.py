@@ -19,7 +19,8 @@ def head(folder: Path) -> Callable[[], object]:
     from pipelines.features.read import load_examples
     from pipelines.fusion.alignment import Shift
     from pipelines.train_config import LoopConfig
-    from pipelines.training.train import fused_rows, train_fixed, train_gap
+    from pipelines.training.rows import fused_rows, train_gap
+    from pipelines.training.train import train_fixed
 
     def train() -> object:
         rows = fused_rows(load_examples(folder, HORIZON))

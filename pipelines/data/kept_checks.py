@@ -50,7 +50,7 @@ class KeptChecks:
         """
         if self._folder is None:
             return None
-        values = [_column(frame[column]) for column in sorted(frame)]
+        values = [_column(frame[column]) for column in sorted(map(str, frame))]
         if None in values:
             return None
         asked = [one.configuration.to_json_dict() for one in expectations]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.errors import DenguardError
 from pipelines.storage import folder_id, manifest_of
 
 DESCRIPTION, GOLDEN = "bundle.json", "golden.json"
@@ -22,3 +23,11 @@ def horizon_folder(horizon_weeks: int) -> str:
 def bundle_id(folder: Path) -> str:
     """Content hash of a bundle folder's files."""
     return folder_id(manifest_of(folder))
+
+
+def is_bundle(folder: Path, identity: str) -> bool:
+    """Whether a folder is there, whole, and has this content id."""
+    try:
+        return folder.is_dir() and bundle_id(folder) == identity
+    except (DenguardError, OSError):
+        return False

@@ -7,7 +7,9 @@ Shape letters: N rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import logit
@@ -22,8 +24,9 @@ _CLOSEST = 1e-6  # a probability nearer to 0 or 1 has the log odds of this one
 
 def log_odds(forecaster: Forecaster, rows: Examples) -> Float64s:
     """(N,) before calibration: its own, or those of its probabilities."""
-    if isinstance(forecaster, Decides):
-        return forecaster.decision_function(rows)
+    own: Callable[[Examples], Float64s] | None = getattr(forecaster, "decision_function", None)
+    if own is not None:  # as Decides says; asking a protocol costs as much as a small head
+        return own(rows)
     clipped = np.clip(forecaster.predict_proba(rows), _CLOSEST, 1 - _CLOSEST)
     return np.asarray(logit(clipped), dtype=np.float64)
 
@@ -68,12 +71,12 @@ class HorizonModel:
     calibration: Calibration = Calibration()
     decision_threshold: float = DEFAULT_DECISION_THRESHOLD
 
-    @property
+    @cached_property
     def lambda_shift(self) -> float:
         """How far it moves image and text vectors; 0 if it reads none."""
         return self.forecaster.lambda_shift if isinstance(self.forecaster, ReadsVectors) else 0.0
 
-    @property
+    @cached_property
     def vector_widths(self) -> tuple[int, int] | None:
         """Widths of the image and text vectors that it reads; None if it reads none."""
         return self.forecaster.vector_widths if isinstance(self.forecaster, ReadsVectors) else None
@@ -84,13 +87,23 @@ class HorizonModel:
 
     def probability(self, rows: Examples) -> Float64s:
         """(N,) calibrated probability that the target week's cases exceed the threshold."""
-        if self.calibration.changes_nothing and not isinstance(self.forecaster, Decides):
+        if self._answers_by_itself:
             return self.forecaster.predict_proba(rows)
         found = self.calibration.probability(self.logit(rows), has_vectors(rows))
-        own = self.forecaster
-        if not isinstance(own, Residual) or isinstance(own.base, Decides):
+        alone = self._base_of_probabilities
+        if alone is None:
             return found
-        # A base of probabilities alone has log odds only by a detour that rounds.
-        alone = HorizonModel(self.horizon_weeks, own.base, Calibration(self.calibration.every))
         added = has_vectors(rows) & (self.vector_widths is not None)
         return np.where(added, found, alone.probability(rows))
+
+    @cached_property
+    def _answers_by_itself(self) -> bool:
+        return self.calibration.changes_nothing and not isinstance(self.forecaster, Decides)
+
+    @cached_property
+    def _base_of_probabilities(self) -> HorizonModel | None:
+        """A residual's base, if it has log odds only by a detour that rounds."""
+        own = self.forecaster
+        if not isinstance(own, Residual) or isinstance(own.base, Decides):
+            return None
+        return HorizonModel(self.horizon_weeks, own.base, Calibration(self.calibration.every))

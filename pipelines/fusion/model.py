@@ -18,7 +18,7 @@ from pipelines.arrays import Bools, Float32s, Float64s
 from pipelines.contracts import FusedKind, GapKind
 from pipelines.fusion.by_torch import needs_torch
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.plain import FORWARDS, Forward, aligned, pools
+from pipelines.fusion.plain import FORWARDS, Forward, aligned, one_thread
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,9 @@ class FusedModel:
         has_any = examples.image.mask | examples.text.mask
         if not has_any.any():
             return out
-        rows = examples.take(has_any)  # M rows
+        rows = examples if has_any.all() else examples.take(has_any)  # M rows
         half = np.float32(self.lambda_shift / 2) * self.gap
-        with pools().limit(limits=1, user_api="blas"):
+        with one_thread():
             image = aligned(rows.image, self.width, -half)
             text = aligned(rows.text, self.width, half if self.gap_kind == "vector" else -half)
             logit = self._forward(self.state, image, text, (rows.image.mask, rows.text.mask))

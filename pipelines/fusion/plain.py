@@ -8,13 +8,14 @@ Shape letters: N rows, M distinct vectors, D their width, W the wider of two wid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, lru_cache
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from pipelines.arrays import Bools, Float32s
+from pipelines.arrays import Bools, Float32s, Int32s, Int64s
 from pipelines.fusion.examples import ModalityVectors
 
 State = Mapping[str, Float32s]
@@ -34,11 +35,16 @@ def stretched(vectors: Float32s, width: int) -> Float32s:
     own = vectors.shape[1]
     if own == width:
         return vectors
+    low, high, share = _between(own, width)
+    return np.asarray(vectors[:, low] * (1 - share) + vectors[:, high] * share)
+
+
+@lru_cache(maxsize=16)
+def _between(own: int, width: int) -> tuple[Int64s, Int64s, Float32s]:
+    """(W,) columns on either side of each new one, and its share of the higher."""
     at = np.arange(width, dtype=np.float32) * np.float32((own - 1) / (width - 1))
     low = np.minimum(at.astype(np.int64), own - 1)
-    share = at - low.astype(np.float32)
-    high = np.minimum(low + 1, own - 1)
-    return np.asarray(vectors[:, low] * (1 - share) + vectors[:, high] * share)
+    return low, np.minimum(low + 1, own - 1), at - low.astype(np.float32)
 
 
 def aligned(vectors: ModalityVectors, width: int, moved_by: Float32s) -> Float32s:
@@ -47,7 +53,7 @@ def aligned(vectors: ModalityVectors, width: int, moved_by: Float32s) -> Float32
     Args:
         moved_by: (W,) or (1,), added to unit vectors.
     """
-    used, row = np.unique(vectors.row[vectors.mask], return_inverse=True)
+    used, row = _distinct(vectors.row[vectors.mask])
     made = unit(np.ascontiguousarray(vectors.table[used], dtype=np.float32))
     if made.shape[1] != width:
         made = unit(stretched(made, width))
@@ -87,10 +93,28 @@ SHAPES: Mapping[str, Callable[[int], Shapes]] = {
 }
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Linear algebra on one thread inside: other counts give other bits."""
+    pools = _pools()
+    if all(library.num_threads == 1 for library in pools.lib_controllers):
+        yield  # setting and giving back costs as much as a small head
+        return
+    with pools.limit(limits=1):
+        yield
+
+
 @cache
-def pools() -> ThreadpoolController:
-    """The thread pools of this process. One thread: other counts give other bits."""
-    return ThreadpoolController()
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _distinct(row: Int32s) -> tuple[Int32s, Int64s]:
+    """What np.unique gives with its inverse; rows that all differ, in order, are not sorted."""
+    if (row[1:] > row[:-1]).all():
+        return row, np.arange(len(row))
+    used, at = np.unique(row, return_inverse=True)
+    return used, at
 
 
 def _block(state: State, name: str, x: Float32s, mask: Bools) -> Float32s:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
@@ -21,32 +21,41 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS, SUPERSEDED
-from pipelines.errors import DenguardError, RegistryError, StoreError
-from pipelines.fusion.bundle_files import bundle_id
+from pipelines.errors import RegistryError, StoreError
+from pipelines.fusion.bundle_files import is_bundle
+from pipelines.registry.named import (
+    ADOPTED_TAG,
+    BUNDLE_ID_TAG,
+    MODEL_NAME,
+    PROVISIONAL_TAG,
+    Registered,
+    as_registered,
+    sqlite_file,
+)
 from pipelines.storage import sync_folder, sync_tree
 
-MODEL_NAME = "denguard"
+__all__ = [
+    "ADOPTED_TAG",
+    "ALIASES",
+    "BUNDLE_ID_TAG",
+    "MODEL_NAME",
+    "PROVISIONAL_TAG",
+    "Registered",
+    "connect",
+    "fetch_bundle",
+    "find_version",
+    "get_version",
+    "lookup",
+    "registered",
+    "registry_errors",
+    "serving_version",
+    "sqlite_file",
+]
+
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
-BUNDLE_ID_TAG = "bundle_id"
-PROVISIONAL_TAG = "provisional"  # "true" on a version that was promoted without being judged
-ADOPTED_TAG = "adopted_rule"  # on a superseded version: the label rule that was adopted instead
 MODEL_FOLDER = "model"  # of a run's artifacts; holds MLmodel and artifacts/bundle
 BUNDLE_PATH = f"{MODEL_FOLDER}/artifacts/bundle"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
-
-
-@dataclass(frozen=True)
-class Registered:
-    """One model version. `version` is text on every store (MLflow gives int or str)."""
-
-    version: str
-    bundle_id: str
-    run_id: str
-    source: str
-    provisional: bool = False  # history was too short to judge it
-    adopted_rule: str | None = (
-        None  # label rule adopted since, if it answers because there is no champion
-    )
 
 
 def connect(paths: DeploymentPaths | None = None) -> MlflowClient:
@@ -66,11 +75,6 @@ def connect(paths: DeploymentPaths | None = None) -> MlflowClient:
         )
     with registry_errors("the registry could not be opened"):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """The file behind a SQLite URI, or None for any other store."""
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 @contextmanager
@@ -163,11 +167,7 @@ def find_version(
 
 def registered(found: ModelVersion) -> Registered:
     """Our record of MLflow's model version."""
-    identity = found.tags.get(BUNDLE_ID_TAG, "")
-    provisional = found.tags.get(PROVISIONAL_TAG) == "true"
-    return Registered(
-        str(found.version), identity, found.run_id or "", found.source or "", provisional
-    )
+    return as_registered(found.version, found.run_id, found.source, found.tags)
 
 
 def serving_version(
@@ -208,12 +208,12 @@ def fetch_bundle(
     wanted = get_version(version, paths, model_name)
     cache = to or paths.artifacts / "bundles"
     final = cache / wanted.bundle_id
-    if _is_bundle(final, wanted.bundle_id):
+    if is_bundle(final, wanted.bundle_id):
         return final
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as scratch:
         got = _download(wanted, Path(scratch), paths)
-        if not _is_bundle(got, wanted.bundle_id):
+        if not is_bundle(got, wanted.bundle_id):
             raise StoreError(
                 "the registered bundle is damaged or not the one that was registered",
                 where=f"version {wanted.version}, bundle {wanted.bundle_id}",
@@ -229,24 +229,17 @@ def _download(wanted: Registered, scratch: Path, paths: DeploymentPaths) -> Path
         return Path(client.download_artifacts(wanted.run_id, BUNDLE_PATH, str(scratch)))
 
 
-def _is_bundle(folder: Path, identity: str) -> bool:
-    try:
-        return folder.is_dir() and bundle_id(folder) == identity
-    except (DenguardError, OSError):
-        return False
-
-
 def _put(got: Path, final: Path, identity: str) -> None:
     """Move a verified folder into place; another process may have been first, with equal
     content."""
-    if final.exists() and not _is_bundle(final, identity):
+    if final.exists() and not is_bundle(final, identity):
         shutil.rmtree(final)
     try:
         sync_tree(got)
         got.rename(final)
         sync_folder(final.parent)
     except OSError as err:
-        if not _is_bundle(final, identity):
+        if not is_bundle(final, identity):
             raise StoreError(
                 f"the bundle could not be put in place: {err}",
                 where=str(final),

@@ -65,7 +65,7 @@ class FusedRows:
     def shifted(self, shift: Shift) -> FusedRows:
         """The same rows with shifted, renormalised vectors."""
         image, text = (
-            by_block(partial(_moved, move, vectors, mask), *vectors.shape, vectors)
+            by_block(partial(_moved, move, vectors, mask), len(vectors), vectors.shape[1], vectors)
             for move, vectors, mask in (
                 (shift.image, self.image, self.has_image),
                 (shift.text, self.text, self.has_text),

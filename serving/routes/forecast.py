@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from pipelines.config import DeploymentPaths
@@ -18,9 +18,9 @@ from serving.published import Answer, Asked, Published, by_version, newest
 from serving.requests import code_note, known_code, known_week, no_model
 from serving.routes.predictions import serving_champion
 from serving.schemas import ForecastBody, ProblemBody
-from serving.security import require_key
+from serving.security import requires_key
 
-router = APIRouter(tags=["forecast"], dependencies=[Depends(require_key)])
+router = APIRouter(tags=["forecast"], dependencies=[requires_key])
 _VERSION = r"^[0-9]{4}-w[0-9]{2}-[0-9a-f]{16}$"
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemBody, "content": {"application/problem+json": {}}}

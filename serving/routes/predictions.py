@@ -6,10 +6,10 @@ import asyncio
 import json
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from serving.answers import answer
+from serving.answers import MustEncode, answer
 from serving.champion import Champion, ChampionHolder
 from serving.examples import ROW_EXAMPLE, VECTOR_EXAMPLE
 from serving.limits import Budget, read_body
@@ -17,10 +17,10 @@ from serving.plausible import age_of, check_values
 from serving.problems import Problem
 from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
 from serving.schemas import PredictionsBody, ProblemBody
-from serving.security import require_key
+from serving.security import requires_key
 from serving.settings import Settings
 
-router = APIRouter(tags=["predictions"], dependencies=[Depends(require_key)])
+router = APIRouter(tags=["predictions"], dependencies=[requires_key])
 _FEW_ROWS = 4  # their covariates cost a few milliseconds each; vectors cost next to nothing
 _FORM_SCHEMA = {
     "type": "object",
@@ -110,11 +110,13 @@ def serving_champion(holder: ChampionHolder) -> Champion:
 async def _in_time(
     champion: Champion, asked: Asked, settings: Settings, pixels: Budget
 ) -> list[dict[str, Any]]:
-    """Predict here if it is milliseconds, else in a thread: scenes, prompts, many rows of
-    fields."""
-    few = len(asked.rows) <= _FEW_ROWS and asked.scene is None and champion.encoders is None
-    if asked.vectors or few:
-        return answer(champion, asked, settings.max_scene_pixels, pixels)
+    """Predict here if it is milliseconds, else in a thread: scenes, prompts that are new, many rows
+    of fields."""
+    if asked.vectors or (len(asked.rows) <= _FEW_ROWS and asked.scene is None):
+        try:
+            return answer(champion, asked, settings.max_scene_pixels, pixels, encode=False)
+        except MustEncode:
+            pass  # in a thread
     try:
         async with asyncio.timeout(settings.request_timeout_s):
             return await asyncio.to_thread(

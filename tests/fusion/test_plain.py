@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from pipelines.arrays import Float32s
 from pipelines.contracts import FUSED_HEADS
@@ -18,7 +19,7 @@ from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.fused import fused_model
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
-from pipelines.fusion.plain import FORWARDS, SHAPES, aligned
+from pipelines.fusion.plain import FORWARDS, SHAPES, _distinct, aligned, one_thread
 from pipelines.fusion.tensors import logits_by_torch, shapes_of, unit_vectors
 
 MakeExamples = Callable[..., Examples]
@@ -135,3 +136,24 @@ def test_a_head_that_only_torch_can_run_names_the_extra_where_torch_is_absent(
     with pytest.raises(ConfigError, match=r"denguard\[heads\]"):
         fused_model(shape, {"gap": gap})
     assert FusedModel("early", *widths, 0.5, gap, state).residual(rows).any()
+
+
+@pytest.mark.parametrize("row", [[5], [0, 3, 9], [3, 3, 1], [2, 1], []])
+def test_distinct_rows_are_those_of_numpy(row: list[int]) -> None:
+    given = np.array(row, dtype=np.int32)
+    wanted, inverse = np.unique(given, return_inverse=True)
+    used, at = _distinct(given)
+    np.testing.assert_array_equal(used, wanted)
+    np.testing.assert_array_equal(at, inverse)
+
+
+@pytest.mark.parametrize("before", [1, 2])
+def test_linear_algebra_has_one_thread_inside_and_what_it_had_after(before: int) -> None:
+    def threads() -> set[int]:
+        pools = ThreadpoolController().select(user_api="blas").info()
+        return {int(one["num_threads"]) for one in pools}
+
+    with threadpool_limits(before, user_api="blas"):
+        with one_thread():
+            assert threads() == {1}
+        assert threads() == {before}

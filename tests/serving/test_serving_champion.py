@@ -163,7 +163,7 @@ def test_whatever_goes_wrong_with_the_registry_is_said_and_survived(
         raise kind("No module named 'some_driver'")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mlflow.tracking.MlflowClient.get_model_version_by_alias", absent)
+        patch.setattr("pipelines.registry.served._File.named", absent)
         eventually(lambda: "some_driver" in str(client.get("/model").json()["last_error"]))
         assert "some_driver" in client.get("/health/ready").json()["detail"]
 

@@ -14,7 +14,8 @@ from pipelines.fusion import big_tensors
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.examples import Examples
 from pipelines.storage import big_rows
-from pipelines.training.train import Trained, fused_rows, train_fixed, train_gap
+from pipelines.training.rows import fused_rows, train_gap
+from pipelines.training.train import Trained, train_fixed
 
 CONFIG = load_profile("sample").train
 

@@ -25,7 +25,8 @@ from pipelines.embed.run import run_work
 from pipelines.embed.work import ShardWork, WorkInput, write_work
 from pipelines.fusion.alignment import Shift
 from pipelines.storage import sha256_file
-from pipelines.training.train import FusedRows, train_fixed, train_gap
+from pipelines.training.rows import FusedRows, train_gap
+from pipelines.training.train import train_fixed
 
 _SCENES, _PROMPTS = 48, 64
 _ENCODER_SECONDS = 8.0  # for one of them, loading included
