@@ -55,12 +55,11 @@ def each_on_a_core(jobs: Sequence[Callable[[], _Result]]) -> list[_Result]:
     at_once = 1 if _stop.get() is not None else min(len(jobs), cores())
     if at_once <= 1:
         return [job() for job in jobs]
-    stop = Event()
+    stop, known = Event(), copy_context()
+    known.run(_stop.set, stop)  # a thread knows only the context variables that it is given
     with ThreadPoolExecutor(at_once) as pool:
-        token = _stop.set(stop)  # a thread knows only the context variables that it is given
-        futures = [pool.submit(copy_context().run, job) for job in jobs]
-        _stop.reset(token)
         try:
+            futures = [pool.submit(known.copy().run, job) for job in jobs]
             wait(futures, return_when=FIRST_EXCEPTION)
             return [future.result() for future in _failed_first(futures)]
         except BaseException:

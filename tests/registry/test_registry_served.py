@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from support.registries import closed_port
+from support.receivers import free_port
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import RegistryError
@@ -95,7 +95,7 @@ def test_a_server_says_what_mlflow_says(
 @contextmanager
 def mlflow_server(paths: DeploymentPaths) -> Iterator[str]:
     """MLflow's own server over a copy's file; its address."""
-    port = closed_port() + 1
+    port = free_port()
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", paths.tracking_uri]
     process = subprocess.Popen(

@@ -30,10 +30,9 @@ from pipelines.weeks import CDC
 
 KINDS = ("early", "late_joint")
 GRID = (-1.0, -0.3, 0.0, 0.7, 1.0)
-# What losses may differ by over so many epochs: products round otherwise, and few rows of few
-# numbers carry that far: one training in 32 bits is up to 7e-4 from itself in 64 bits here. The
-# rows of benchmarks/speed/sweep.py differ by 1e-5 and 1e-4.
-SIX, THIRTY = 1e-2, 3e-2
+# What losses may differ by over so many epochs, since products round otherwise: seen were 2e-5 and
+# 2e-3, and another processor may round more.
+SIX, THIRTY = 5e-4, 1e-2
 CUT = CDC.week_no("2018-w01")
 PROFILE = load_profile("sample", **{"evaluate.horizons_weeks": (4,), "train.tuned": {}})
 
@@ -52,7 +51,7 @@ def split() -> tuple[FusedRows, FusedRows]:
     """Made vectors whose common part is small: where it is all but all of a vector, the rounding of
     a single training is off by more than is held here."""
     rng = np.random.default_rng(5)
-    count, width = 400, 64
+    count, width = 1248, 64
     hidden = rng.normal(size=count)
     tables, masks = [], []
     for _ in range(2):
@@ -65,7 +64,7 @@ def split() -> tuple[FusedRows, FusedRows]:
     label = torch.from_numpy(rng.random(count) < 1 / (1 + np.exp(-3 * hidden))).float()
     base = torch.from_numpy(0.3 * rng.normal(size=count)).float()
     rows = FusedRows(np.arange(count), image, text, masks[0], masks[1], base, label)
-    return rows.take(torch.arange(300)), rows.take(torch.arange(300, count))
+    return rows.take(torch.arange(936)), rows.take(torch.arange(936, count))
 
 
 def _both(
@@ -79,18 +78,20 @@ def _both(
 
 
 def _apart(one: Watched, other: Watched) -> float:
-    """The largest difference of a loss term or of the Brier after an epoch."""
-    terms = [
-        [(e.classification, e.alignment, e.total) for e in own.history] for own in (one, other)
-    ]
+    """The largest difference of the Brier after an epoch or of a loss term; as a share of L_reg,
+    which is a sum of squares and may be large."""
+    terms, others = (
+        np.array([(e.classification, e.alignment, e.total) for e in own.history])
+        for own in (one, other)
+    )
     curves = np.abs(np.subtract(one.curve, other.curve))
-    return float(max(curves.max(), np.abs(np.subtract(terms[0], terms[1])).max()))
+    return float(max(curves.max(), (np.abs(terms - others) / np.maximum(1, others)).max()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"noise_sigma": 0.1}, {"alignment_weight": 0.5}, {"dropout": 0.2}],
+    [{}, {"noise_sigma": 0.1}, {"alignment_weight": 0.1}, {"dropout": 0.2}],
     ids=["plain", "noise", "l_reg", "dropout"],
 )
 def test_each_of_several_lambdas_is_trained_as_if_it_were_alone(
@@ -104,17 +105,18 @@ def test_each_of_several_lambdas_is_trained_as_if_it_were_alone(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", KINDS)
-def test_over_thirty_epochs_the_same_lambda_and_epoch_are_chosen(
+def test_over_thirty_epochs_what_is_chosen_is_as_good_alone(
     kind: str, split: tuple[FusedRows, FusedRows]
 ) -> None:
     pairs = _both(kind, split, _config(), 30)
     assert max(_apart(*pair) for pair in pairs) < THIRTY
-    chosen = []
-    for own in zip(*pairs, strict=True):
-        curves = {value: np.array([one.curve]) for value, one in zip(GRID, own, strict=True)}
-        value, _ = one_standard_error({v: best_scores(c) for v, c in curves.items()})
-        chosen.append((value, best_epochs(curves[value])))
-    assert chosen[0] == chosen[1]
+    together, alone = (
+        {value: np.array([one.curve]) for value, one in zip(GRID, own, strict=True)}
+        for own in zip(*pairs, strict=True)
+    )
+    value, _ = one_standard_error({v: best_scores(c) for v, c in together.items()})
+    chosen = alone[value][0, best_epochs(together[value])]
+    assert chosen - min(own.min() for own in alone.values()) < 2 * THIRTY
 
 
 def test_a_last_batch_of_one_row_is_trained_together_too(
@@ -134,8 +136,9 @@ def test_a_head_that_cannot_be_stacked_is_trained_one_lambda_after_another(
 
 def test_a_loss_that_is_not_finite_is_an_error_of_the_whole_sweep(stage: LinearStage) -> None:
     rows, folds = stage.for_fit()
+    wild = _config(lambda_grid=GRID).model_copy(update={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match="not finite"):
-        tune("early", rows, head_folds(folds), _config(learning_rate=1e30, lambda_grid=GRID))
+        tune("early", rows, head_folds(folds), wild)
 
 
 def test_lengths_of_shifted_vectors_are_those_that_the_shift_divides_by(
