@@ -23,7 +23,7 @@ from benchmarks.speed.side_by_side import side_by_side
 from pipelines.config import DeploymentPaths, EncoderConfig, load_profile
 from pipelines.embed.base import Encoder, load_encoder
 from pipelines.embed.golden import cosines
-from pipelines.embed.openvino_network import openvino
+from pipelines.embed.openvino_network import core, openvino
 from pipelines.encoder_config import RuntimeConfig
 from pipelines.storage import sha256_file, write_json
 
@@ -168,7 +168,7 @@ def _product_gflops(dtype: str) -> float:
     network = library.Model([opset13.matmul(left, opset13.constant(values), False, False)], [left])
     precision = {"float32": "f32", "bfloat16": "bf16"}[dtype]
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    call = library.Core().compile_model(network, "CPU", settings).create_infer_request()
+    call = core().compile_model(network, "CPU", settings).create_infer_request()
     best = float("inf")
     for _ in range(6):
         began = time.perf_counter()

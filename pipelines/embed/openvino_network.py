@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,9 +40,17 @@ def openvino() -> Any:
     return library
 
 
+@cache
+def core() -> Any:
+    """The library's core, kept for the life of the process: it sets up how its threads take signals,
+    and a process that had let it go ended with SIGSEGV at a later signal (2026.4.1).
+    """
+    return openvino().Core()
+
+
 def capabilities() -> Collection[str]:
     """What this processor computes, in OpenVINO's words, such as BF16."""
-    found = openvino().Core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+    found = core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
     return cast(Collection[str], found)
 
 
@@ -67,9 +76,8 @@ class OpenVinoNetwork:
     """
 
     def __init__(self, path: Path, runtime: RuntimeConfig, threads: int) -> None:
-        self._core = openvino().Core()
         require_chip(runtime, capabilities())
-        self._network = self._core.read_model(path)
+        self._network = core().read_model(path)
         self._settings = {
             "INFERENCE_PRECISION_HINT": _PRECISION[runtime.dtype],
             "INFERENCE_NUM_THREADS": threads,
@@ -89,4 +97,4 @@ class OpenVinoNetwork:
     def _compile(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
         network = self._network.clone()
         network.reshape(dict(zip(network.inputs, map(list, shapes), strict=True)))
-        return self._core.compile_model(network, _DEVICE, self._settings).create_infer_request()
+        return core().compile_model(network, _DEVICE, self._settings).create_infer_request()

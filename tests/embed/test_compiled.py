@@ -29,7 +29,7 @@ from pipelines.embed.base import (
 )
 from pipelines.embed.compiled import compiled_network
 from pipelines.embed.golden import cosines
-from pipelines.embed.openvino_network import capabilities, require_chip
+from pipelines.embed.openvino_network import capabilities, core, require_chip
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.run import embed_shard, run_work
 from pipelines.embed.store import EmbeddingStore, store_root
@@ -254,3 +254,7 @@ def test_the_librarys_telemetry_is_not_imported_and_nothing_is_sent(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [[], []]
     assert list(tmp_path.iterdir()) == []  # neither an identity nor counts are left behind
+
+
+def test_the_librarys_core_is_kept_for_the_life_of_the_process() -> None:
+    assert core() is core()
