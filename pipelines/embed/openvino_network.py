@@ -42,8 +42,10 @@ def openvino() -> Any:
 
 @cache
 def core() -> Any:
-    """The library's core, kept for the life of the process: it sets up how its threads take signals,
-    and a process that had let it go ended with SIGSEGV at a later signal (2026.4.1).
+    """The library's core, kept for the life of the process.
+
+    It sets up how threads take signals, and a process that had let it go ended with SIGSEGV at a
+    later signal (2026.4.1).
     """
     return openvino().Core()
 
