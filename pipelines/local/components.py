@@ -21,6 +21,8 @@ PORT_NAMES = ("airflow", "mlflow", "endpoint", "worker_log", "trigger_log", "sch
 # Settings of another deployment in the caller's shell must not leak into this one.
 _OWN_PREFIXES = ("AIRFLOW", "MLFLOW_", "DENGUARD_")
 LONGEST_TASK_S = 12 * 3600  # embed_shard's execution_timeout
+HEARTBEAT_S = 1
+API_AWAY_S = 60  # a task outlives an API server that is restarted
 # Alerts go out from Airflow's DAG processor, when a run ends.
 _ALERTS = tuple(f"DENGUARD_{name.upper()}" for name in AlertSettings.model_fields)
 _KEPT = ("DENGUARD_PROFILE", "DENGUARD_DVC_REMOTE", *_ALERTS)
@@ -137,6 +139,10 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         "SCHEDULER__TASK_QUEUED_TIMEOUT": LONGEST_TASK_S,
         "EXECUTION_API__JWT_EXPIRATION_TIME": LONGEST_TASK_S,
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # seconds; 1 by default, paid once a task
+        # A task that has ended holds its process until the next look of its supervisor, which waits
+        # this long (5 seconds by default) where its pipes closed before it did: every second task.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": HEARTBEAT_S,
+        "WORKERS__MAX_FAILED_HEARTBEATS": API_AWAY_S // HEARTBEAT_S,
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": ports["scheduler_health"],
         "USAGE_DATA_COLLECTION__ENABLED": False,
     }

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from support import tiny_checkpoints
+from support.by_torch import BY_TORCH
 
 from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES
@@ -25,13 +26,13 @@ from pipelines.embed.exchange import Origin
 from pipelines.embed.lent import give_inputs, make_vectors
 from pipelines.weeks import CDC
 
-EMBED_ALL = """
+EMBED_ALL = f"""
 import json, sys
 from pathlib import Path
 from pipelines.config import DeploymentPaths, load_profile
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.run import embed_shard
-profile, places = load_profile("ci"), DeploymentPaths(home=Path(sys.argv[1]))
+profile, places = load_profile("ci", **{BY_TORCH}), DeploymentPaths(home=Path(sys.argv[1]))
 for work_file in plan_embedding(Path(sys.argv[2]), profile, places).work_files:
     assert embed_shard(work_file, profile, places).encoder_started
 print(json.dumps([m for m in ("torch", "transformers", "timm") if m in sys.modules]))
@@ -42,7 +43,8 @@ UNITS = ("05001", "76001", "99999")  # the last one is not in the pool
 
 @pytest.fixture(scope="session")
 def profile() -> Profile:
-    return load_profile("ci")
+    """The profile ci with encoders that torch computes, as any without a runtime."""
+    return load_profile("ci", **BY_TORCH)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 from support import multilingual, tiny_checkpoints
 
-from pipelines.config import DeploymentPaths, EncoderConfig, Profile
+from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
 from pipelines.contracts import content_id
 from pipelines.embed.base import (
     Encoder,
@@ -258,3 +258,10 @@ def test_the_librarys_telemetry_is_not_imported_and_nothing_is_sent(tmp_path: Pa
 
 def test_the_librarys_core_is_kept_for_the_life_of_the_process() -> None:
     assert core() is core()
+
+
+@pytest.mark.parametrize("name", ["ci", "sample"])
+def test_the_small_shipped_profiles_are_computed_in_float32_which_every_processor_has(
+    name: str,
+) -> None:
+    assert {config.runtime for _, config in load_profile(name).encoders} == {FLOAT32}

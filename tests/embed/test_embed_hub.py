@@ -295,9 +295,8 @@ def test_a_profile_without_a_place_for_its_weights_is_refused() -> None:
 
 
 def test_the_recipe_of_a_packaged_encoder_is_what_it_always_was() -> None:
-    embed = load_profile("ci").recipe("early")["embed"]
-    assert isinstance(embed, dict)
-    assert sorted(embed["image"]) == ["file", "name", "package", "pooling", "sha256", "threads"]
+    image = load_profile("ci").embed.image.by_torch().recipe()
+    assert sorted(image) == ["file", "name", "package", "pooling", "sha256", "threads"]
 
 
 def test_the_weights_of_the_ci_profile_are_listed(weights, paths: DeploymentPaths) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.by_torch import BY_TORCH
 from support.encoder_here import encode_here
 
 from pipelines.arrays import Float32s
@@ -29,12 +30,13 @@ from pipelines.run.outputs import ToEmbed
 from pipelines.storage import manifest_of
 
 MakeDataset = Callable[..., Path]
-RUN_SHARD = """
+RUN_SHARD = f"""
 import sys
 from pathlib import Path
 from pipelines.config import DeploymentPaths, load_profile
 from pipelines.embed.run import embed_shard
-embed_shard(Path(sys.argv[1]), load_profile("ci"), DeploymentPaths(home=Path(sys.argv[2])))
+profile = load_profile("ci", **{BY_TORCH})
+embed_shard(Path(sys.argv[1]), profile, DeploymentPaths(home=Path(sys.argv[2])))
 """
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.by_torch import BY_TORCH
 from support.first_home import HERE
 from support.make_first_home import PROFILE
 from support.outputs import candidate, serving
@@ -25,6 +26,7 @@ from pipelines.storage import read_json
 
 SHIPPED = ("ci", "sample", "satellitebench", "satellitebench_gemma")
 UNTUNED: dict[str, object] = {"train.tuned": {}}  # no rate was tuned in the first version
+AS_FIRST = UNTUNED | BY_TORCH  # nor was there another runtime
 TEN = ("05001", "05360", "08001", "23001", "41001", "50001", "54001", "68001", "73001", "76001")
 
 
@@ -58,7 +60,7 @@ def first() -> dict[str, Any]:
 @pytest.mark.parametrize(("name", "head"), _recipes())
 def test_a_recorded_recipe_is_that_of_todays_profile(name: str, head: Any) -> None:
     recorded = read_json(HERE / "first_recipes" / f"{name}.json")[head]
-    assert recipe_id(recorded) == load_profile(name, **UNTUNED).recipe_id(head)
+    assert recipe_id(recorded) == load_profile(name, **AS_FIRST).recipe_id(head)
     assert recipe_id(recorded) != content_id(recorded)  # which is what its bundle says
 
 
@@ -79,7 +81,7 @@ def test_a_copy_of_a_shipped_profile_is_read_as_todays_and_judges_the_units_it_j
 ) -> None:
     copied = load_profile(str(HERE / "first_profiles" / f"{name}.yaml"))
     judged = {"evaluate.municipalities": TEN, "evaluate.modalities": False}
-    today = load_profile(name, **judged, **UNTUNED)
+    today = load_profile(name, **judged, **AS_FIRST)
     # the first version asked nothing of new weeks; how much is asked of them is no key of its
     # profiles
     assert copied == today.model_copy(update={"gate": copied.gate})
@@ -213,7 +215,7 @@ def test_a_first_champion_of_other_training_is_trained_beside_todays_candidates(
     head: str, key: str, value: float
 ) -> None:
     champion = _champion("ci", head, **{key: value})
-    found = champion_profile(champion, load_profile("ci"))
+    found = champion_profile(champion, load_profile("ci", **BY_TORCH))
     assert found is not None
     assert getattr(found[0].train, key) == value
     assert found[0].recipe_id(head) == champion.recipe_id  # type: ignore[arg-type]

@@ -152,3 +152,10 @@ def test_services_that_were_stopped_on_purpose_are_not_brought_back(layout: Layo
     with pytest.raises(ServiceError, match="stopped meanwhile"):
         supervisor.revive(services)
     assert services.state.processes == {}
+
+
+def test_a_task_outlives_an_api_server_that_is_away_for_a_minute(layout: Layout) -> None:
+    env = parts_of(layout)["scheduler"].env
+    every_s = int(env["AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"])
+    assert every_s * int(env["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"]) >= 60
+    assert every_s <= 1  # so long may a task that has ended hold its process
