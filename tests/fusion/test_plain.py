@@ -60,7 +60,7 @@ def test_a_head_gives_the_same_logits_as_in_torch(kind: str, width: int) -> None
     nothing = np.zeros(1, dtype=np.float32)
     made = [aligned(one, width, nothing) for one in (image, text)]
     has, state = (image.mask, text.mask), state_of(kind, width)
-    ours = FORWARDS[kind](state, made[0], made[1], has)
+    ours = FORWARDS[kind](state)(made[0], made[1], has)
     theirs = logits_by_torch(kind, state, made[0], made[1], has)
     assert ours.dtype == np.float32 and ours.shape == theirs.shape == (40, 1)
     np.testing.assert_allclose(ours, theirs, atol=CLOSE)
