@@ -181,10 +181,10 @@ def _pools() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _distinct(row: Int32s) -> tuple[Int32s, Int64s]:
+def _distinct(row: Int32s) -> tuple[Int32s, Int64s | slice]:
     """What np.unique gives with its inverse; rows that all differ, in order, are not sorted."""
     if (row[1:] > row[:-1]).all():
-        return row, np.arange(len(row))
+        return row, slice(None)
     used, at = np.unique(row, return_inverse=True)
     return used, at
 
