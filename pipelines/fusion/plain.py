@@ -38,16 +38,17 @@ def stretched(vectors: Float32s, width: int) -> Float32s:
     own = vectors.shape[1]
     if own == width:
         return vectors
-    low, high, share = _between(own, width)
-    return np.asarray(vectors[:, low] * (1 - share) + vectors[:, high] * share)
+    low, high, near, far = _between(own, width)
+    return np.asarray(vectors[:, low] * near + vectors[:, high] * far)
 
 
 @lru_cache(maxsize=16)
-def _between(own: int, width: int) -> tuple[Int64s, Int64s, Float32s]:
-    """(W,) columns on either side of each new one, and its share of the higher."""
+def _between(own: int, width: int) -> tuple[Int64s, Int64s, Float32s, Float32s]:
+    """(W,) columns on either side of each new one, and its share of the lower and the higher."""
     at = np.arange(width, dtype=np.float32) * np.float32((own - 1) / (width - 1))
     low = np.minimum(at.astype(np.int64), own - 1)
-    return low, np.minimum(low + 1, own - 1), at - low.astype(np.float32)
+    far = at - low.astype(np.float32)
+    return low, np.minimum(low + 1, own - 1), 1 - far, far
 
 
 def aligned(vectors: ModalityVectors, width: int, moved_by: Float32s) -> Float32s:
@@ -156,8 +157,8 @@ def _late_joint_shapes(width: int) -> Shapes:
     return {**image, **text, **_output_shapes(128)}
 
 
-# Head -> its forward pass from its parameters, and their shapes at a width. One that is not here, as
-# a head of another distribution may be, is run by torch.
+# Head -> its forward pass from its parameters, and their shapes at a width. One that is not here,
+# as a head of another distribution may be, is run by torch.
 FORWARDS: Mapping[str, Callable[[State], Forward]] = {"early": early, "late_joint": late_joint}
 SHAPES: Mapping[str, Callable[[int], Shapes]] = {
     "early": _early_shapes,
