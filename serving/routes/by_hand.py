@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.routing import request_response
+from starlette.types import Receive, Scope, Send
 
 
 class ByHand(APIRoute):
-    """FastAPI describes it and names its checks; Starlette runs it.
+    """FastAPI describes it and names its checks, and does no more.
 
-    FastAPI's own layers would look for parameters that are not there and close what nobody opened,
-    which takes longer than a small head. The checks are the route's dependencies, each a coroutine
-    of the request, run in their order before the endpoint.
+    Its layers would look for parameters that are not there and close what nobody opened, which
+    takes longer than a small head. The checks are the route's dependencies, each a coroutine of the
+    request, run in their order before the endpoint. Errors are answered by the app's handlers.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **said: Any) -> None:
         super().__init__(path, endpoint, **said)
-        self.app = request_response(self.get_route_handler())
+        self._make: Callable[[Request], Awaitable[Response]] = endpoint
+        checks: list[Any] = [dependency.call for dependency in self.dependant.dependencies]
+        self._checks: list[Callable[[Request], Awaitable[None]]] = checks
+        self.app = self._answer
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The checks, then the endpoint."""
-        checks = [dependency.call for dependency in self.dependant.dependencies]
-
-        async def answer(request: Request) -> Response:
-            for check in checks:
-                await check(request)  # type: ignore[misc]
-            response: Response = await self.endpoint(request)
-            return response
-
-        return answer
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        for check in self._checks:
+            await check(request)
+        response = await self._make(request)
+        await response(scope, receive, send)
