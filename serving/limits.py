@@ -74,6 +74,8 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float, share: S
     try:
         async with asyncio.timeout(timeout_s):
             async for part in request.stream():
+                if not part:
+                    continue  # the stream's end; a body that came in one piece is not copied
                 total += len(part)
                 if total > max_bytes:
                     raise _too_large(max_bytes)

@@ -131,8 +131,7 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     _check_is_enough(bundle, asked)
     kind = "rows" if asked.rows else "vectors"
     sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
-    codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
-    _check_codes(bundle, kind, [row.municipality_code for row in sent])
+    codes = _known_codes(bundle, kind, [row.municipality_code for row in sent])
     for i, row in enumerate(sent):
         if row.origin_week is not None:
             known_week(bundle, row.origin_week, f"{kind}.{i}.origin_week")
@@ -141,7 +140,7 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     return replace(asked, rows=_coded(asked.rows, codes), vectors=_coded(asked.vectors, codes))
 
 
-def _coded(rows: Sequence[_Row], codes: Sequence[str | None]) -> list[_Row]:
+def _coded(rows: Sequence[_Row], codes: Sequence[str]) -> list[_Row]:
     return [
         row if row.municipality_code == code else row.model_copy(update={"municipality_code": code})
         for row, code in zip(rows, codes, strict=False)
@@ -184,8 +183,7 @@ def _check_horizons(bundle: Bundle, kind: str, sent: Sequence[PredictionRow | Ve
 
 def known_code(bundle: Bundle, code: str, where: str) -> str:
     """A code as the champion's place writes it. Raises Problem if it does not know the unit."""
-    _check_codes(bundle, where, [code], single=True)
-    return bundle.codes.normalise(code) or code
+    return _known_codes(bundle, where, [code], single=True)[0]
 
 
 def code_note(bundle: Bundle, code: str) -> str | None:
@@ -232,12 +230,15 @@ def _check_covariates(bundle: Bundle, rows: Sequence[VectorRow]) -> None:
             )
 
 
-def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool = False) -> None:
+def _known_codes(
+    bundle: Bundle, kind: str, codes: Sequence[str], single: bool = False
+) -> list[str]:
+    """Each as the champion's place writes it. Raises Problem naming those that it does not know."""
     known = bundle.thresholds
     today = [bundle.codes.normalise(code) or code for code in codes]
     wrong = [(i, code) for i, code in enumerate(today) if code not in known]
     if not wrong:
-        return
+        return today
     hints = {i: f" ({note})" for i, _ in wrong[:20] if (note := code_note(bundle, codes[i]))}
     nearest = {
         code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5)

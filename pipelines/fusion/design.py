@@ -8,13 +8,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from pipelines.arrays import Bools, Float64s
+from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
 from pipelines.fusion.examples import Examples
 
@@ -89,12 +90,20 @@ def design(examples: Examples, names: Sequence[str] | None = None) -> Float64s:
         names: covariates to read; all that the rows have if none are given.
     """
     names = tuple(examples.covariate_names if names is None else names)
+    counted, relative = _places(names)
     raw = examples.columns(names)
     threshold = examples.threshold_cases.astype(np.float64)[:, None]
-    counts = np.expm1(raw[:, [names.index(name) for name in STABILISED if name in names]])
-    stabilised = _anscombe(counts) - _anscombe(threshold)
-    raw[:, np.array([name in _RELATIVE for name in names], dtype=bool)] -= np.log1p(threshold)
+    stabilised = _anscombe(np.expm1(raw[:, counted])) - _anscombe(threshold)
+    raw[:, relative] -= np.log1p(threshold)
     return np.concatenate([raw, stabilised], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _places(names: tuple[str, ...]) -> tuple[Int64s, Int64s]:
+    """Where the counts lie that are also stabilised, and what is compared with the threshold."""
+    counted = [names.index(name) for name in STABILISED if name in names]
+    relative = [at for at, name in enumerate(names) if name in _RELATIVE]
+    return np.array(counted, dtype=np.int64), np.array(relative, dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -45,20 +45,20 @@ class FusedModel:
     @cached_property
     def _forward(self) -> Forward:
         if self.kind in FORWARDS:
-            return FORWARDS[self.kind]
+            return FORWARDS[self.kind](self.state)
         log.info("the head %s is run by torch: it has no forward pass in NumPy", self.kind)
         return self._by_torch
 
-    def _by_torch(
-        self,
-        state: Mapping[str, Float32s],
-        image: Float32s,
-        text: Float32s,
-        has: tuple[Bools, Bools],
-    ) -> Float32s:
+    def _by_torch(self, image: Float32s, text: Float32s, has: tuple[Bools, Bools]) -> Float32s:
         with needs_torch(self.kind):
             from pipelines.fusion.tensors import logits_by_torch
-        return logits_by_torch(self.kind, state, image, text, has)
+        return logits_by_torch(self.kind, self.state, image, text, has)
+
+    @cached_property
+    def _moves(self) -> tuple[Float32s, Float32s]:
+        """What lambda adds to unit vectors of images and of texts."""
+        half = np.float32(self.lambda_shift / 2) * self.gap
+        return -half, half if self.gap_kind == "vector" else -half
 
     def residual(self, examples: Examples) -> Float64s:
         """(N,) what the vectors add to the base's log odds; exactly 0 for a row without any."""
@@ -67,10 +67,10 @@ class FusedModel:
         if not has_any.any():
             return out
         rows = examples if has_any.all() else examples.take(has_any)  # M rows
-        half = np.float32(self.lambda_shift / 2) * self.gap
+        by_image, by_text = self._moves
         with one_thread():
-            image = aligned(rows.image, self.width, -half)
-            text = aligned(rows.text, self.width, half if self.gap_kind == "vector" else -half)
-            logit = self._forward(self.state, image, text, (rows.image.mask, rows.text.mask))
+            image = aligned(rows.image, self.width, by_image)
+            text = aligned(rows.text, self.width, by_text)
+            logit = self._forward(image, text, (rows.image.mask, rows.text.mask))
         out[has_any] = logit[:, 0].astype(np.float64)
         return out

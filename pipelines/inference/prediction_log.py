@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -64,7 +64,7 @@ class LoggedAnswer(_Logged):
     input_sha256: str
     bundle_id: str
     model_version: str
-    predictions: Sequence[LoggedPrediction]
+    predictions: list[LoggedPrediction]
     forecast_version: str | None = None
 
 

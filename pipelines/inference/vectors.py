@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -70,17 +71,18 @@ def _modality(
 ) -> ModalityVectors:
     """(M, D) table and (N,) rows of it; a linear bundle's width is whatever is given."""
     width = vector_width(bundle, modality)
-    given = [np.asarray(v, dtype=np.float32) for v in vectors if v is not None]
+    given = [v for v in vectors if v is not None]
     for vector in given:
         width = width or len(vector)
-        if vector.shape != (width,):
+        if len(vector) != width:
             raise ConfigError(
-                f"an {modality} vector has {vector.size} numbers, not {width}",
+                f"an {modality} vector has {len(vector)} numbers, not {width}",
                 fix=f"send vectors of the encoder that GET /model names as {modality}_encoder",
             )
-    has = np.array([v is not None for v in vectors], dtype=bool)
-    table = np.stack(given) if given else np.zeros((0, width or 1), dtype=np.float32)
-    return ModalityVectors(table, np.where(has, np.cumsum(has) - 1, -1).astype(np.int32))
+    number = count()
+    row = [-1 if v is None else next(number) for v in vectors]
+    table = np.array(given, dtype=np.float32).reshape(len(given), width or 1)
+    return ModalityVectors(table, np.array(row, dtype=np.int32))
 
 
 def vector_width(bundle: Bundle, modality: Modality) -> int | None:

@@ -16,11 +16,12 @@ from serving.limits import Budget, read_body
 from serving.plausible import age_of, check_values
 from serving.problems import Problem
 from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
+from serving.routes.by_hand import ByHand
 from serving.schemas import PredictionsBody, ProblemBody
 from serving.security import requires_key
 from serving.settings import Settings
 
-router = APIRouter(tags=["predictions"], dependencies=[requires_key])
+router = APIRouter(tags=["predictions"], dependencies=[requires_key], route_class=ByHand)
 _FEW_ROWS = 4  # their covariates cost a few milliseconds each; vectors cost next to nothing
 _FORM_SCHEMA = {
     "type": "object",

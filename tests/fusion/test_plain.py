@@ -19,7 +19,7 @@ from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.fused import fused_model
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
-from pipelines.fusion.plain import FORWARDS, SHAPES, _distinct, aligned, one_thread
+from pipelines.fusion.plain import FORWARDS, SHAPES, _Block, _distinct, aligned, one_thread
 from pipelines.fusion.tensors import logits_by_torch, shapes_of, unit_vectors
 
 MakeExamples = Callable[..., Examples]
@@ -60,7 +60,7 @@ def test_a_head_gives_the_same_logits_as_in_torch(kind: str, width: int) -> None
     nothing = np.zeros(1, dtype=np.float32)
     made = [aligned(one, width, nothing) for one in (image, text)]
     has, state = (image.mask, text.mask), state_of(kind, width)
-    ours = FORWARDS[kind](state, made[0], made[1], has)
+    ours = FORWARDS[kind](state)(made[0], made[1], has)
     theirs = logits_by_torch(kind, state, made[0], made[1], has)
     assert ours.dtype == np.float32 and ours.shape == theirs.shape == (40, 1)
     np.testing.assert_allclose(ours, theirs, atol=CLOSE)
@@ -144,7 +144,8 @@ def test_distinct_rows_are_those_of_numpy(row: list[int]) -> None:
     wanted, inverse = np.unique(given, return_inverse=True)
     used, at = _distinct(given)
     np.testing.assert_array_equal(used, wanted)
-    np.testing.assert_array_equal(at, inverse)
+    np.testing.assert_array_equal(used[at], given)
+    np.testing.assert_array_equal(np.arange(len(used))[at], inverse)
 
 
 @pytest.mark.parametrize("before", [1, 2])
@@ -157,3 +158,16 @@ def test_linear_algebra_has_one_thread_inside_and_what_it_had_after(before: int)
         with one_thread():
             assert threads() == {1}
         assert threads() == {before}
+
+
+@pytest.mark.parametrize("has", [[True, True, True], [True, False, True], [False, False, False]])
+def test_a_block_has_the_bits_of_its_formula_written_out(has: list[bool]) -> None:
+    state, mask = state_of("late_joint", 64), np.array(has)
+    x = np.random.default_rng(7).normal(size=(3, 64)).astype(np.float32)
+    block = {key: state[f"text.{key}"] for key in ("linear.weight", "linear.bias")}
+    norm = {key: state[f"text.norm.{key}"] for key in ("weight", "bias")}
+    hidden = x[mask] @ block["linear.weight"].T + block["linear.bias"]
+    scale = norm["weight"] / np.sqrt(state["text.norm.running_var"] + np.float32(1e-5))
+    wanted = np.zeros((3, 64), dtype=np.float32)
+    wanted[mask] = (np.maximum(hidden, 0) - state["text.norm.running_mean"]) * scale + norm["bias"]
+    np.testing.assert_array_equal(_Block.of(state, "text")(x, mask), wanted)
