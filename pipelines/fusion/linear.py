@@ -5,7 +5,8 @@ Shape letters: N rows, K covariates, J design columns (design_names).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -167,6 +168,16 @@ def _solve(columns: Float64s, label: Int64s, c: float) -> LogisticRegression:
         if len(label) >= _MANY_ROWS and len(np.unique(label[some])) > 1:
             model.set_params(C=c * _EVERY).fit(columns[some], label[some])
         return model.set_params(C=c).fit(columns, label)
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """One BLAS thread for all that is fitted inside: BLAS has one number for the whole process, and
+    of two fits at once the first to end would give the other one more threads, hence other bits."""
+    import sklearn.linear_model  # noqa: F401  # its libraries are among the pools
+
+    with _pools().limit(limits=1):
+        yield
 
 
 @cache

@@ -19,7 +19,7 @@ from pipelines.fusion.forecaster import Forecaster, Tuning, forecaster_class
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.run.progress import Progress
 from pipelines.training.base_choice import BaseChoice, TabularFits, choose_base
-from pipelines.training.inner import LinearFits, linear_stage
+from pipelines.training.inner import LinearFits, linear_stages
 from pipelines.training.start import Start, out_of_fold
 from pipelines.training.tuned import require_primary, tuned
 
@@ -99,7 +99,7 @@ class Recipes:
         fits: LinearFits | None = None,
     ) -> Recipes:
         """With the linear stage of every horizon fitted; arguments as of train_recipe."""
-        stages = {h: linear_stage(examples[h], profile, cuts[h], fits) for h in sorted(examples)}
+        stages = linear_stages(examples, profile, cuts, fits)
         starts = {h: Start.of(stage) for h, stage in stages.items()}
         return cls(TabularFits(starts, profile))
 
