@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from pipelines.arrays import Bools, Float64s
@@ -102,7 +104,11 @@ def read_predictions(paths: Sequence[Path]) -> pd.DataFrame:
             where=", ".join(missing),
             fix="run the backtest of that year again",
         )
-    return pd.concat([_with_base(pd.read_parquet(p)) for p in paths], ignore_index=True)
+    tables = [pq.read_table(path) for path in paths]
+    if all(table.schema.equals(tables[0].schema) for table in tables):
+        whole: pd.DataFrame = pa.concat_tables(tables).to_pandas()  # equal words are made once
+        return _with_base(whole)
+    return pd.concat([_with_base(table.to_pandas()) for table in tables], ignore_index=True)
 
 
 def _with_base(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from pipelines.fusion.design import (
     Spread,
     design,
     design_names,
-    moments,
+    deviations,
     usable_covariates,
 )
 from pipelines.fusion.examples import Examples
@@ -131,7 +131,7 @@ def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -
         TrainingError: no row has a known label.
     """
     known = np.isfinite(examples.label)
-    rows = examples.take(known)
+    rows = examples if known.all() else examples.take(known)
     if not len(rows):
         raise TrainingError(
             "no training row has a known label",
@@ -139,14 +139,18 @@ def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -
             fix="move as_of or the test year later, or start data.first_week earlier",
         )
     names = usable_covariates(rows)
-    raw = designed.take(known).columns(names) if designed else design(rows, names)
+    if designed is None:
+        raw = design(rows, names)
+    else:
+        raw = (designed if rows is examples else designed.take(known)).columns(names)
     label = rows.label.astype(np.int64)
-    mean, variance = moments(raw)
+    mean, variance, columns = deviations(raw)
     scale = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
     if label.min() == label.max() or not names:
         odds = (label.sum() + 0.5) / (len(label) - label.sum() + 0.5)
         return LinearModel(mean, scale, np.zeros_like(mean), float(np.log(odds)), names)
-    model = _solve(_standardised(raw, mean, scale), label, c)
+    columns /= scale
+    model = _solve(columns, label, c)
     weight, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])
     return LinearModel(mean, scale, weight, bias, names)
 
