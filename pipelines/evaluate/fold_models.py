@@ -49,8 +49,9 @@ class FoldModels:
 
 
 ByHead = Mapping[HeadKind, FoldModels]
+ByHorizon = Mapping[int, Examples]
 # Rows, heads, profile and cuts as training.recipe.train_recipes takes them.
-Training = Callable[[Mapping[int, Examples], Sequence[HeadKind], Profile, Mapping[int, int]], ByHead]
+Training = Callable[[ByHorizon, Sequence[HeadKind], Profile, Mapping[int, int]], ByHead]
 
 
 class _Entry(Frozen):
@@ -63,7 +64,7 @@ _ENTRIES = TypeAdapter(dict[str, _Entry])
 
 
 def train_fold(
-    examples: Mapping[int, Examples],
+    examples: ByHorizon,
     heads: Sequence[HeadKind],
     profile: Profile,
     cuts: Mapping[int, int],
@@ -92,7 +93,7 @@ class KeptFold:
 
     def __call__(
         self,
-        examples: Mapping[int, Examples],
+        examples: ByHorizon,
         heads: Sequence[HeadKind],
         profile: Profile,
         cuts: Mapping[int, int],

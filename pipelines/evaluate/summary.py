@@ -73,7 +73,9 @@ def require_equal_rows(predictions: pd.DataFrame) -> None:
 
 def _same_rows(own: Texts, other: Texts) -> bool:
     """Whether they are, in whatever order; those of one backtest mostly are in one."""
-    return np.array_equal(own, other) or np.array_equal(*(np.sort(x.astype(str)) for x in (own, other)))
+    if np.array_equal(own, other):
+        return True
+    return np.array_equal(np.sort(own.astype(str)), np.sort(other.astype(str)))
 
 
 def _horizon(rows: pd.DataFrame) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.config import Profile
+from pipelines.config import Profile, load_profile
 from pipelines.contracts import HeadKind
 from pipelines.evaluate import fold_models, kept_backtests
 from pipelines.evaluate.backtest import backtest_year, write_predictions
@@ -18,6 +18,7 @@ from pipelines.evaluate.fold_models import ByHead, KeptFold, train_fold
 from pipelines.evaluate.kept_backtests import backtest_to, content_of
 from pipelines.fusion.examples import Examples
 from pipelines.storage import write_atomic
+from pipelines.testing.rows import make_examples
 from pipelines.weeks import CDC
 
 YEAR, HEADS = 2014, ("linear", "early", "late_joint")
@@ -86,7 +87,7 @@ def test_other_code_is_another_content_of_models(
     examples: Rows, short_profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = content_of(examples, short_profile, HEADS, YEAR)
-    monkeypatch.setattr(kept_backtests, "code_id", lambda *rooms: "another")
+    monkeypatch.setattr(kept_backtests, "code_id", lambda *_: "another")
     later = content_of(examples, short_profile, HEADS, YEAR)
     assert now is not None and later is not None
     assert now.models != later.models
@@ -117,3 +118,17 @@ def test_a_damaged_file_is_trained_anew(
     kept(examples, ("linear",), short_profile, cuts)
     assert len(trained) == 2
     assert kept.file.read_bytes() != damage(good)
+
+
+def test_a_kept_head_answers_as_the_one_that_was_trained(tmp_path: Path) -> None:
+    changed = {"evaluate.horizons_weeks": (4,), "train.max_epochs": 4, "train.tuned": {}}
+    profile = load_profile("sample", **changed)
+    rows, cuts = {4: make_examples(planted=3.0)}, {4: CDC.week_no("2018-w01")}
+    kept = KeptFold(tmp_path / "fold.zip")
+    made, found = (kept(rows, ("early",), profile, cuts)["early"] for _ in range(2))
+    assert made.models[4].vector_widths is not None, "the head was trained"
+    assert found.models is not made.models
+    assert (found.lambda_shift, found.base) == (made.lambda_shift, made.base)
+    own, again = (one.models[4].probability(rows[4]) for one in (made, found))
+    assert own.tobytes() == again.tobytes()
+    assert made.models[4].decision_threshold == found.models[4].decision_threshold
