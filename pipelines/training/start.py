@@ -101,7 +101,7 @@ class Start:
 
     def tabular(self, logit: Float64s) -> Calibration:
         """Of a forecaster that reads no vectors, by its (V,) out-of-fold log odds."""
-        key = sha256(np.ascontiguousarray(logit)).digest()
+        key = sha256(logit.tobytes()).digest()
         if key not in self.calibrations:
             self.calibrations[key] = Calibration(choose_platt(logit, self.label, self.season))
         return self.calibrations[key]
