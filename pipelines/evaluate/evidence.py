@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Int64s
@@ -125,10 +126,11 @@ class GateEvidence:
         return self._found[head, horizon]
 
     @cached_property
-    def _places(self) -> Mapping[object, Int64s]:
+    def _places(self) -> Mapping[Hashable, Int64s]:
         """(head, horizon) -> where its rows are: to look through all of them takes as long for each
         pair."""
-        return self.predictions.groupby(["head", "horizon_weeks"], sort=False).indices
+        found = self.predictions.groupby(["head", "horizon_weeks"], sort=False).indices
+        return {pair: np.asarray(at, dtype=np.int64) for pair, at in found.items()}
 
     def compare(
         self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0
