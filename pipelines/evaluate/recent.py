@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Bools, Int64s
+from pipelines.arrays import Bools
 from pipelines.config import Profile
 from pipelines.evaluate.bootstrap import Interval, count_blocks, paired_interval
 from pipelines.evaluate.refits import Refits, last_of_block
@@ -42,32 +42,30 @@ def recent_rows(
         test_year, sample_id, unit_id, horizon_weeks, target_week_no, label, probability, alarm of
         the refits; probability_then, alarm_then; `published` False where the backtest stands in.
     """
-    after = newest - refits.profile.gate.recent_weeks
-    asked = {h: _asked(rows, refits.profile, after, newest) for h, rows in refits.rows.items()}
-    serving = {h: last_of_block(refits.profile, rows.origin_week_no) for h, rows in asked.items()}
-    refits.prepare(np.unique(np.concatenate(list(serving.values()))).tolist())
-    frames = [_own_rows(refits, h, rows, serving[h]) for h, rows in asked.items()]
+    window = refits.profile.gate.recent_weeks
+    frames = [
+        _own_rows(refits, h, rows, newest - window, newest) for h, rows in refits.rows.items()
+    ]
     own = pd.concat(frames, ignore_index=True)
     return own.merge(
         _then(own, published, backtest), on="sample_id", how="inner", validate="one_to_one"
     )
 
 
-def _asked(rows: Examples, profile: Profile, after: int, newest: int) -> Examples:
-    """Those of one horizon with a known label and a target in the window."""
-    target = rows.target_week_no
-    return rows.take(
+def _own_rows(
+    refits: Refits, horizon: int, rows: Examples, after: int, newest: int
+) -> pd.DataFrame:
+    """The refits' rows of one horizon with a known label and a target in the window."""
+    profile, target = refits.profile, rows.target_week_no
+    asked = (
         np.isfinite(rows.label)
         & (target > after)
         & (target <= newest)
         & _is_in_benchmark(rows, profile)
     )
-
-
-def _own_rows(refits: Refits, horizon: int, chosen: Examples, serving: Int64s) -> pd.DataFrame:
-    """The refits' rows of one horizon; `serving` are (N,) origins of the refits that answer."""
-    profile = refits.profile
+    chosen = rows.take(asked)
     probability, alarm = np.full(len(chosen), np.nan), np.zeros(len(chosen), dtype=bool)
+    serving = last_of_block(profile, chosen.origin_week_no)
     for origin in np.unique(serving).tolist():
         at, models = serving == origin, refits.at(int(origin))
         if models is not None:

@@ -137,10 +137,8 @@ def past_changes_of_refits(refits: Refits, newest: int, age_weeks: int) -> dict[
     gate = refits.profile.gate
     origins = _ends_of_blocks(refits, newest - gate.recent_weeks)
     apart = min(max(1, -(-age_weeks // gate.block_weeks)), max(len(origins) - 1, 1))
-    pairs = list(zip(origins, origins[apart:], strict=False))
-    refits.prepare(origin for pair in pairs for origin in pair)
     found: dict[int, list[tuple[float, float]]] = {}
-    for earlier, later in pairs:
+    for earlier, later in zip(origins, origins[apart:], strict=False):
         was, now = refits.at(earlier), refits.at(later)
         for horizon, rows in refits.rows.items() if was and now else ():
             own = rows.take(rows.origin_week_no == later)

@@ -12,11 +12,9 @@ and scores the same within 0.001 Brier.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from functools import cached_property, partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,8 +31,6 @@ from pipelines.fusion.bundle_files import horizon_folder
 from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import side_by_side
-from pipelines.run.cores import each_on_a_core
 from pipelines.storage import discard, manifest_of, new_folder, read_json, write_json
 from pipelines.storage.kept import note_use, write_in_use
 
@@ -44,15 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Models = Mapping[int, HorizonModel]
 _ABOUT = "refit.json"
-
-
-class _Known(NamedTuple):
-    """The rows of a refit: the name of their content, where they are by horizon, and the newest
-    target week among them."""
-
-    name: str
-    rows: Mapping[int, Bools]
-    cut: int
 
 
 class Refits:
@@ -69,18 +56,7 @@ class Refits:
         }
         self._used: set[str] = set()
         self._made: dict[int, Models | None] = {}
-
-    def prepare(self, origins: Iterable[int]) -> None:
-        """Train what will be asked for and is not there, on all cores. What cannot be trained is
-        left to `at`, which says so."""
-        new = [
-            partial(self._ahead, origin)
-            for origin in dict.fromkeys(origins)
-            if origin not in self._made and not self._is_kept(origin)
-        ]
-        if len(new) > 1:
-            with side_by_side():
-                each_on_a_core(new)
+        self._fits: LinearFits | None = None
 
     def at(self, origin: int) -> Models | None:
         """The recipe's models of an origin week, by horizon; None where labels of one class or none
@@ -99,50 +75,32 @@ class Refits:
         """Note which kept refits were used: `denguard prune` removes the others later."""
         write_in_use(self.root, (f"{self.recipe_id}/{name}" for name in self._used))
 
-    def _ahead(self, origin: int) -> None:
-        with suppress(DenguardError):
-            self.at(origin)
-
-    def _is_kept(self, origin: int) -> bool:
-        asked = self._rows_at(origin)
-        return asked is None or (self.folder / asked.name).is_dir()
-
     def _find_or_train(self, origin: int) -> Models | None:
-        asked = self._rows_at(origin)
-        if asked is None:
-            return None
-        self._used.add(asked.name)
-        return _kept(self.folder / asked.name) or self._train(asked)
-
-    def _rows_at(self, origin: int) -> _Known | None:
-        """What a refit may learn from; None where labels of one class or none were known."""
         cut = deploy_cut(origin, self.profile.data.reporting_delay_weeks)
         known = {
             h: np.isfinite(own.label) & (own.target_week_no <= cut) for h, own in self.rows.items()
         }
         if not _enough(known, self.rows):
             return None
-        content = {
-            "recipe_id": self.recipe_id,
-            "origin": origin,
-            "rows": {str(h): digest_of(self._hashes[h][at]) for h, at in known.items()},
-        }
-        return _Known(content_id(content), known, cut)
+        name = content_id(
+            {
+                "recipe_id": self.recipe_id,
+                "origin": origin,
+                "rows": {str(h): digest_of(self._hashes[h][at]) for h, at in known.items()},
+            }
+        )
+        self._used.add(name)
+        return _kept(self.folder / name) or self._train(self.folder / name, known, cut)
 
-    @cached_property
-    def _fits(self) -> LinearFits:
+    def _train(self, folder: Path, known: Mapping[int, Bools], cut: int) -> Models:
         from pipelines.training.inner import LinearFits
-
-        return LinearFits(self.profile.train.linear_c)
-
-    def _train(self, asked: _Known) -> Models:
         from pipelines.training.recipe import train_recipe
 
-        own = {h: self.rows[h].take(at) for h, at in asked.rows.items()}
+        own = {h: self.rows[h].take(at) for h, at in known.items()}
+        self._fits = self._fits or LinearFits(self.profile.train.linear_c)
         models = train_recipe(
-            own, self.head, self.profile, dict.fromkeys(own, asked.cut), self._fits
+            own, self.head, self.profile, dict.fromkeys(own, cut), self._fits
         ).models
-        folder = self.folder / asked.name
         with new_folder(folder) as temp:
             for horizon, model in models.items():
                 (temp / horizon_folder(horizon)).mkdir()
