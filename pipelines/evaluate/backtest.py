@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from pipelines.arrays import Bools, Float64s
 from pipelines.config import Profile
@@ -20,8 +24,10 @@ from pipelines.contracts import FUSED_HEADS, LINEAR, HeadKind
 from pipelines.data.splits import fold_cut, test_year_targets
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES, POOLED, class_at_origin
+from pipelines.evaluate.fold_models import Training, train_fold
 from pipelines.evaluate.metrics import HALF
 from pipelines.fusion.examples import Examples, without_vectors
+from pipelines.run.cores import each_on_a_core
 from pipelines.run.progress import Progress
 from pipelines.storage.parquet import write_frame
 
@@ -53,6 +59,7 @@ def backtest_year(
     heads: Sequence[HeadKind],
     year: int,
     baselines: Sequence[str] = tuple(BASELINES),
+    training: Training = train_fold,
 ) -> pd.DataFrame:
     """Predictions of one test year for heads and baselines, columns as in PREDICTION_COLUMNS.
 
@@ -61,6 +68,7 @@ def backtest_year(
             profile.
         heads: forecasters to train; `baselines` come beside them on the same rows, but for one that
             is a candidate itself: its rows are those of the forecaster that would serve.
+        training: makes the models, or finds them.
 
     Raises:
         GateError: a horizon has no examples, or the fold no labelled row to train or test on.
@@ -69,11 +77,13 @@ def backtest_year(
     folds = {
         h: _fold(examples_by_horizon, profile, h, year) for h in profile.evaluate.horizons_weeks
     }
-    frames = _head_frames(heads, examples_by_horizon, folds, profile, year)
+    frames = _head_frames(heads, examples_by_horizon, folds, profile, year, training)
     beside = [name for name in baselines if name not in heads]
     progress = Progress(f"backtest {year}: baselines", len(beside))
     for name in beside:
-        frames += [_baseline_frame(name, fold, profile, year) for fold in folds.values()]
+        jobs = [partial(_baseline_frame, name, fold, profile, year) for fold in folds.values()]
+        with threadpool_limits(limits=1):  # jobs that set and restore it themselves would cross
+            frames += each_on_a_core(jobs)
         progress.advance()
     return pd.concat(frames, ignore_index=True)
 
@@ -94,7 +104,11 @@ def read_predictions(paths: Sequence[Path]) -> pd.DataFrame:
             where=", ".join(missing),
             fix="run the backtest of that year again",
         )
-    return pd.concat([_with_base(pd.read_parquet(p)) for p in paths], ignore_index=True)
+    tables = [pq.read_table(path) for path in paths]
+    if all(table.schema.equals(tables[0].schema) for table in tables):
+        whole: pd.DataFrame = pa.concat_tables(tables).to_pandas()  # equal words are made once
+        return _with_base(whole)
+    return pd.concat([_with_base(table.to_pandas()) for table in tables], ignore_index=True)
 
 
 def _with_base(table: pd.DataFrame) -> pd.DataFrame:
@@ -142,12 +156,12 @@ def _head_frames(
     folds: Mapping[int, _Fold],
     profile: Profile,
     year: int,
+    training: Training,
 ) -> list[pd.DataFrame]:
     from pipelines.inference.predict import predict_proba
-    from pipelines.training.recipe import train_recipes
 
     cuts = {h: fold.cut for h, fold in folds.items()}
-    fitted = train_recipes({h: examples[h] for h in folds}, heads, profile, cuts)
+    fitted = training({h: examples[h] for h in folds}, heads, profile, cuts)
     frames = []
     for head, recipe in fitted.items():
         for horizon, fold in folds.items():
@@ -163,7 +177,7 @@ def _head_frames(
                     probability,
                     model.decision_threshold,
                     recipe.lambda_shift,
-                    recipe.base.kind if recipe.base else "",
+                    recipe.base,
                     bare,
                 )
             )

@@ -6,6 +6,7 @@ record beside the predictions says which rows, recipes, code and libraries they 
 
     artifacts/backtests/<features, year, recipes>.parquet   predictions
     artifacts/backtests/<content>.json                      whose predictions have this content
+    artifacts/backtests/<content>.zip                       models, see fold_models.py
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from pipelines.contracts import FORECASTERS, FUSED_HEADS, HeadKind, content_id
 from pipelines.data.splits import fold_cut, test_year_targets
 from pipelines.errors import StoreError
 from pipelines.evaluate.backtest import backtest_year, write_predictions
+from pipelines.evaluate.fold_models import KeptFold
 from pipelines.evaluate.row_content import digest_of, row_hashes
 from pipelines.fusion.examples import Examples
 from pipelines.storage import read_json, sha256_file, sync_folder, write_json
@@ -54,43 +57,64 @@ def backtest_to(
         GateError, TrainingError: as backtest.backtest_year does.
     """
     content = content_of(examples, profile, heads, year)
-    record = None if content is None else path.with_name(f"{content}.json")
-    if record is not None and not anew and _taken(record, path):
+    if content is None:
+        return write_predictions(backtest_year(examples, profile, heads, year), path)
+    record = path.with_name(f"{content.year}.json")
+    if not anew and _taken(record, path):
         log.info("predictions of these recipes, rows and year exist")
     else:
-        write_predictions(backtest_year(examples, profile, heads, year), path)
-    if record is not None:
-        write_json(record, {"predictions": path.name, "sha256": sha256_file(path)})
+        kept = KeptFold(path.with_name(f"{content.models}.zip"), anew)
+        write_predictions(backtest_year(examples, profile, heads, year, training=kept), path)
+    write_json(record, {"predictions": path.name, "sha256": sha256_file(path)})
     return path
+
+
+@dataclass(frozen=True)
+class YearContent:
+    """Hashes of all that results follow from: rows, recipes, code, libraries and processor.
+
+    Attributes:
+        year: of a year's predictions; models: of what makes them, which reads no row of the year.
+    """
+
+    year: str
+    models: str
 
 
 def content_of(
     examples: Mapping[int, Examples], profile: Profile, heads: Sequence[HeadKind], year: int
-) -> str | None:
-    """Hash of all that a year's predictions follow from: rows up to its cut and rows of the year,
-    recipes, code, libraries and processor. None where another distribution brings a forecaster,
-    whose code may change unseen."""
+) -> YearContent | None:
+    """What a year's predictions and models follow from. None where another distribution brings a
+    forecaster, whose code may change unseen."""
     if not all(FORECASTERS.built_in(h) or FUSED_HEADS.built_in(h) for h in heads):
         return None
-    return content_id(
-        {
-            "year": year,
-            "recipes": {head: profile.recipe_id(head) for head in heads},
-            "municipalities": profile.evaluate.municipalities,
-            "rows": {str(h): _rows_of(examples[h], profile, h, year) for h in sorted(examples)},
-            "receipt": receipt(profile),
-            "code": code_id(*_ROOMS),
-        }
+    shared = {
+        "year": year,
+        "recipes": {head: profile.recipe_id(head) for head in heads},
+        "receipt": receipt(profile),
+        "code": code_id(*_ROOMS),
+    }
+    past, read = {}, {}
+    for h, rows in sorted(examples.items()):
+        past[str(h)], read[str(h)] = _rows_of(rows, profile, h, year)
+    return YearContent(
+        content_id({**shared, "municipalities": profile.evaluate.municipalities, "rows": read}),
+        content_id({**shared, "trained_on": past}),
     )
 
 
-def _rows_of(rows: Examples, profile: Profile, horizon: int, year: int) -> list[object]:
-    """What a fold of the year trains on and answers, by content; see backtest._fold."""
+def _rows_of(rows: Examples, profile: Profile, horizon: int, year: int) -> list[list[object]]:
+    """What a fold of the year trains on, and that with what it answers, by content; see
+    backtest._fold."""
     targets, week = test_year_targets(year, profile.calendar), rows.target_week_no
     cut = fold_cut(targets[0], horizon, profile.data.outcome_delay_weeks)
-    known, asked = np.isfinite(rows.label), (week >= targets[0]) & (week <= targets[-1])
-    read = rows.take(known & ((week <= cut) | asked))
-    return [list(rows.covariate_names), digest_of(row_hashes(read, vectors=True))]
+    known, past = np.isfinite(rows.label), week <= cut
+    asked = (week >= targets[0]) & (week <= targets[-1])
+    hashes = row_hashes(rows, vectors=True)
+    return [
+        [list(rows.covariate_names), digest_of(hashes[known & chosen])]
+        for chosen in (past, past | asked)
+    ]
 
 
 def _taken(record: Path, path: Path) -> bool:

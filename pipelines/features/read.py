@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.arrays import Float32s
@@ -39,23 +41,34 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
     Raises:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
+    return load_horizons(features_dir, (horizon,))[horizon]
+
+
+def load_horizons(features_dir: Path, horizons: Sequence[int]) -> dict[int, Examples]:
+    """The same of several horizons, read once; those whose rows name the same vectors share
+    them."""
     names = _covariate_names(features_dir)
-    rows = _read_rows(features_dir, horizon, names)
+    table = _read_rows(features_dir, horizons, names)
     week = WeekConfig.model_validate(_about(features_dir).get("week") or {})
-    return Examples(
-        horizon_weeks=horizon,
-        sample_id=rows["sample_id"].to_numpy(dtype=object),
-        unit_id=rows["unit_id"].to_numpy(dtype=object),
-        origin_week_no=rows["origin_week_no"].to_numpy(dtype=np.int32),
-        target_week_no=rows["target_week_no"].to_numpy(dtype=np.int32),
-        covariates=rows[list(names)].to_numpy(dtype=np.float32),
-        covariate_names=names,
-        threshold_cases=rows["threshold_cases"].to_numpy(dtype=np.float32),
-        label=rows["label"].to_numpy(dtype=np.float32),
-        image=_vectors(features_dir, encoder_spec(features_dir, "image"), rows["image_key"]),
-        text=_vectors(features_dir, encoder_spec(features_dir, "text"), rows["text_key"]),
-        calendar=week.calendar,
-    )
+    read = _Vectors(features_dir)
+    found = {}
+    for horizon in horizons:
+        rows = _rows_of(table, horizon, features_dir)
+        found[horizon] = Examples(
+            horizon_weeks=horizon,
+            sample_id=rows["sample_id"].to_numpy(dtype=object),
+            unit_id=rows["unit_id"].to_numpy(dtype=object),
+            origin_week_no=rows["origin_week_no"].to_numpy(dtype=np.int32),
+            target_week_no=rows["target_week_no"].to_numpy(dtype=np.int32),
+            covariates=rows[list(names)].to_numpy(dtype=np.float32),
+            covariate_names=names,
+            threshold_cases=rows["threshold_cases"].to_numpy(dtype=np.float32),
+            label=rows["label"].to_numpy(dtype=np.float32),
+            image=read.of("image", rows["image_key"]),
+            text=read.of("text", rows["text_key"]),
+            calendar=week.calendar,
+        )
+    return found
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -104,29 +117,44 @@ def _rows_file(features_dir: Path) -> Path:
     return path
 
 
-def _read_rows(features_dir: Path, horizon: int, names: tuple[str, ...]) -> pd.DataFrame:
-    path = _rows_file(features_dir)
-    table = pq.read_table(
-        path, columns=[*_COLUMNS, *names], filters=[("horizon_weeks", "=", horizon)]
-    )
-    if table.num_rows == 0:
+def _read_rows(features_dir: Path, horizons: Sequence[int], names: tuple[str, ...]) -> pa.Table:
+    columns = ["horizon_weeks", *_COLUMNS, *names]
+    asked = [("horizon_weeks", "in", list(horizons))]
+    return pq.read_table(_rows_file(features_dir), columns=columns, filters=asked)
+
+
+def _rows_of(table: pa.Table, horizon: int, features_dir: Path) -> pd.DataFrame:
+    own = table.filter(pc.equal(table["horizon_weeks"], horizon))
+    if own.num_rows == 0:
         raise StoreError(
             f"no row has horizon {horizon} weeks",
-            where=str(path),
+            where=str(_rows_file(features_dir)),
             fix="use a horizon of features.json",
         )
-    rows: pd.DataFrame = table.to_pandas()
+    rows: pd.DataFrame = own.to_pandas()
     return rows.sort_values("sample_id", kind="stable", ignore_index=True)
 
 
-def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> ModalityVectors:
-    """Vectors of the keys that rows name; the table is sorted by key."""
-    if spec is None:  # the profile has no encoders
-        return ModalityVectors(np.zeros((0, 1), np.float32), np.full(len(keys), -1, np.int32))
-    wanted = sorted(keys.dropna().unique())
-    table = version_vectors(features_dir, spec, wanted)
-    row = np.where(keys.isna(), -1, pd.Index(wanted).get_indexer(pd.Index(keys))).astype(np.int32)
-    return ModalityVectors(table, row)
+class _Vectors:
+    """Vectors of a version, read once where horizons name the same ones; tables are sorted by
+    key."""
+
+    def __init__(self, features_dir: Path) -> None:
+        self._folder = features_dir
+        self._last: dict[Modality, tuple[list[str], Float32s]] = {}
+
+    def of(self, modality: Modality, keys: pd.Series) -> ModalityVectors:
+        """Those that the rows' keys name."""
+        spec = encoder_spec(self._folder, modality)
+        if spec is None:  # the profile has no encoders
+            return ModalityVectors(np.zeros((0, 1), np.float32), np.full(len(keys), -1, np.int32))
+        wanted = sorted(keys.dropna().unique())
+        held, table = self._last.get(modality, (None, None))
+        if held != wanted or table is None:
+            table = version_vectors(self._folder, spec, wanted)
+            self._last[modality] = wanted, table
+        row = np.where(keys.isna(), -1, pd.Index(wanted).get_indexer(pd.Index(keys)))
+        return ModalityVectors(table, row.astype(np.int32))
 
 
 def version_vectors(folder: Path, spec: EncoderSpec, keys: Sequence[str]) -> Float32s:

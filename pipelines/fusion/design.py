@@ -162,7 +162,16 @@ def _anscombe(counts: Float64s) -> Float64s:
 
 def moments(raw: Float64s) -> tuple[Float64s, Float64s]:
     """(J,) mean and variance of each column without NaN; a column without values gives 0 and 0."""
-    known = np.isfinite(raw)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, raw, 0.0).sum(axis=0) / count
-    return mean, np.where(known, (raw - mean) ** 2, 0.0).sum(axis=0) / count
+    mean, variance, _ = deviations(raw)
+    return mean, variance
+
+
+def deviations(raw: Float64s) -> tuple[Float64s, Float64s, Float64s]:
+    """The same, and (N, J) differences from the mean, 0 where a value is missing."""
+    missing = ~np.isfinite(raw)
+    count = np.maximum(len(raw) - missing.sum(axis=0), 1)
+    away = np.where(missing, 0.0, raw)
+    mean = away.sum(axis=0) / count
+    away -= mean
+    away[missing] = 0.0
+    return mean, np.square(away).sum(axis=0) / count, away

@@ -5,7 +5,8 @@ Shape letters: N rows, K covariates, J design columns (design_names).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from pipelines.fusion.design import (
     Spread,
     design,
     design_names,
-    moments,
+    deviations,
     usable_covariates,
 )
 from pipelines.fusion.examples import Examples
@@ -130,7 +131,7 @@ def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -
         TrainingError: no row has a known label.
     """
     known = np.isfinite(examples.label)
-    rows = examples.take(known)
+    rows = examples if known.all() else examples.take(known)
     if not len(rows):
         raise TrainingError(
             "no training row has a known label",
@@ -138,14 +139,18 @@ def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -
             fix="move as_of or the test year later, or start data.first_week earlier",
         )
     names = usable_covariates(rows)
-    raw = designed.take(known).columns(names) if designed else design(rows, names)
+    if designed is None:
+        raw = design(rows, names)
+    else:
+        raw = (designed if rows is examples else designed.take(known)).columns(names)
     label = rows.label.astype(np.int64)
-    mean, variance = moments(raw)
+    mean, variance, columns = deviations(raw)
     scale = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
     if label.min() == label.max() or not names:
         odds = (label.sum() + 0.5) / (len(label) - label.sum() + 0.5)
         return LinearModel(mean, scale, np.zeros_like(mean), float(np.log(odds)), names)
-    model = _solve(_standardised(raw, mean, scale), label, c)
+    columns /= scale
+    model = _solve(columns, label, c)
     weight, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])
     return LinearModel(mean, scale, weight, bias, names)
 
@@ -167,6 +172,16 @@ def _solve(columns: Float64s, label: Int64s, c: float) -> LogisticRegression:
         if len(label) >= _MANY_ROWS and len(np.unique(label[some])) > 1:
             model.set_params(C=c * _EVERY).fit(columns[some], label[some])
         return model.set_params(C=c).fit(columns, label)
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """One BLAS thread for all that is fitted inside: BLAS has one number for the whole process, and
+    of two fits at once the first to end would give the other one more threads, hence other bits."""
+    import sklearn.linear_model  # noqa: F401  # its libraries are among the pools
+
+    with _pools().limit(limits=1):
+        yield
 
 
 @cache

@@ -12,7 +12,7 @@ from pipelines.errors import StoreError
 from pipelines.evaluate.decision import Candidate
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.refits import Models
-from pipelines.features.read import load_examples
+from pipelines.features.read import load_horizons
 from pipelines.fusion.bundle import load_bundle
 from pipelines.fusion.examples import Examples
 from pipelines.run import Run
@@ -32,7 +32,7 @@ def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
     root = run.paths.artifacts
 
     def rows(features: Path) -> Mapping[int, Examples]:
-        return {h: load_examples(features, h) for h in run.profile.evaluate.horizons_weeks}
+        return load_horizons(features, run.profile.evaluate.horizons_weeks)
 
     def models_of(candidate: Candidate) -> Models:
         return load_bundle(judged_folder(run, candidate.head, candidate.without) / "bundle").models

@@ -37,7 +37,15 @@ ROOMS = (
     "pipelines.versioning",
 )
 # Imported by functions of the rooms alone.
-LIBRARIES = ("torch", "matplotlib.figure", "sklearn.linear_model", "sqlalchemy", "alembic.command")
+LIBRARIES = (
+    "torch",
+    "torch._dynamo",  # what makes an optimizer
+    "matplotlib.figure",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sqlalchemy",
+    "alembic.command",
+)
 
 
 def preload() -> None:

@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 def train(run_id: str) -> out.TrainOutput:
     """Train a candidate bundle for each head, and note who the champion is now."""
     from pipelines.registry.champion import describe_champion_with_retries
-    from pipelines.training.candidates import train_candidate
+    from pipelines.training.candidates import train_candidates
 
     run = open_run(run_id)
     folder = run.path(run.output(out.FeaturesOutput).features)
     root = run.paths.artifacts / "candidates"
-    progress, candidates = Progress("candidates trained", len(run.profile.train.names)), {}
-    for head in run.profile.train.names:
-        made = train_candidate(folder, head, run.profile, root, run.params.force)
-        candidates[head] = made.model_copy(update={"folder": run.name(Path(made.folder))})
+    heads = run.profile.train.names
+    progress, candidates = Progress("candidates trained", len(heads)), {}
+    for made in train_candidates(folder, heads, run.profile, root, run.params.force):
+        candidates[made.head] = made.model_copy(update={"folder": run.name(Path(made.folder))})
         progress.advance()
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
     run.finish(describe_champion_with_retries(run.paths, run.profile.model_name))
@@ -59,7 +59,7 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
     from pipelines.evaluate.backtest import write_predictions
     from pipelines.evaluate.gate_inputs import champion_profile
     from pipelines.evaluate.kept_backtests import backtest_to
-    from pipelines.features.read import load_examples
+    from pipelines.features.read import load_horizons
     from pipelines.steps.champions_backtest import champions_backtest
 
     run = open_run(run_id)
@@ -84,7 +84,7 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
         )
         path = run.paths.artifacts / "backtests" / f"{name}.parquet"
         if run.params.force or not path.is_file():
-            examples = {h: load_examples(read, h) for h in profile.evaluate.horizons_weeks}
+            examples = load_horizons(read, profile.evaluate.horizons_weeks)
             if who == "champion":
                 predictions = champions_backtest(run, examples, recipe, which, year)
                 if predictions is None:

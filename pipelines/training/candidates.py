@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from pipelines.data.prompts import load_template
 from pipelines.data.splits import deploy_cut
 from pipelines.errors import ConfigError
 from pipelines.features.build import thresholds_in
-from pipelines.features.read import load_examples
+from pipelines.features.read import load_horizons
 from pipelines.fusion.bundle import Bundle, bundle_id, load_bundle, write_bundle
 from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.fusion.examples import Examples
 from pipelines.run.outputs import TrainedCandidate
 from pipelines.storage import new_folder, read_json, write_json
-from pipelines.training.recipe import FittedRecipe, train_recipe
+from pipelines.training.recipe import FittedRecipe, Recipes
 
 log = logging.getLogger(__name__)
 BUNDLE, TUNING, RECEIPT = "bundle", "tuning.json", "receipt.json"
@@ -35,7 +36,20 @@ _VERSIONS_OF = ("torch", "scikit-learn", "lightgbm", "numpy", "safetensors")
 def train_candidate(
     features_dir: Path, head: HeadKind, profile: Profile, root: Path, force: bool = False
 ) -> TrainedCandidate:
-    """Train one head for deployment, or find the candidate that the same inputs gave before.
+    """One of train_candidates."""
+    (made,) = train_candidates(features_dir, (head,), profile, root, force)
+    return made
+
+
+def train_candidates(
+    features_dir: Path,
+    heads: Iterable[HeadKind],
+    profile: Profile,
+    root: Path,
+    force: bool = False,
+) -> Iterator[TrainedCandidate]:
+    """Train heads for deployment, or find the candidates that the same inputs gave before; one
+    after the other, from rows that are read once and a linear stage that is fitted once.
 
     Args:
         features_dir: a finished features folder.
@@ -46,40 +60,67 @@ def train_candidate(
         TrainingError, StoreError: as training and reading features do.
         ConfigError: the prompt template of the rows is missing.
     """
-    recipe_id = profile.recipe_id(head)
-    folder = root / content_id({"feature_version": features_dir.name, "recipe_id": recipe_id})
-    if force:
-        shutil.rmtree(folder, ignore_errors=True)
-    if (folder / TUNING).is_file():
-        log.info("%s: the candidate of this recipe and these features exists", head)
-    else:
-        _train(features_dir, head, profile, folder)
-    tuning = read_json(folder / TUNING)
-    named = {"head": head, "recipe_id": recipe_id, "folder": str(folder)}
+    trained = _Trained(features_dir, profile)
+    for head in heads:
+        inputs = {"feature_version": features_dir.name, "recipe_id": profile.recipe_id(head)}
+        folder = root / content_id(inputs)
+        if force:
+            shutil.rmtree(folder, ignore_errors=True)
+        if (folder / TUNING).is_file():
+            log.info("%s: the candidate of this recipe and these features exists", head)
+        else:
+            trained.write(head, folder)
+        yield _read(head, profile, folder)
+
+
+def _read(head: HeadKind, profile: Profile, folder: Path) -> TrainedCandidate:
     made = load_bundle(folder / BUNDLE)
-    ids = {
+    named = {
+        **read_json(folder / TUNING),
+        "head": head,
+        "recipe_id": profile.recipe_id(head),
+        "folder": str(folder),
         "bundle_id": bundle_id(folder / BUNDLE),
         "weights_id": weights_id(head, made.models),
     }
-    return TrainedCandidate.model_validate({**named, **ids, **tuning}, extra="ignore")
+    return TrainedCandidate.model_validate(named, extra="ignore")
 
 
-def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -> None:
-    features = read_json(features_dir / "features.json")
-    examples = {h: load_examples(features_dir, h) for h in profile.evaluate.horizons_weeks}
-    cut = deploy_cut(
-        profile.calendar.week_no(str(features["as_of_week"])), profile.data.outcome_delay_weeks
-    )
-    reads_text = forecaster_kind(head).reads_vectors and features["text"]
-    prompt = _template(profile, str(features["prompt_template_id"])) if reads_text else None
-    fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
-    differing = thresholds_in(features_dir, profile.calendar)
-    meta = _describe(fitted, features, features_dir.name, examples, profile, differing is None)
-    with new_folder(folder) as temp:
-        varying = None if differing is None else lambda: differing
-        write_bundle(Bundle(meta, fitted.models, (), prompt, varying), temp / BUNDLE)
-        write_json(temp / RECEIPT, receipt(profile))
-        write_json(temp / TUNING, _tuning(fitted, features))
+class _Trained:
+    """Candidates over one version of features; nothing is read before the first is asked for."""
+
+    def __init__(self, features_dir: Path, profile: Profile) -> None:
+        self._folder, self._profile = features_dir, profile
+
+    def write(self, head: HeadKind, folder: Path) -> None:
+        """Train one head and keep it as a candidate."""
+        profile, features = self._profile, self._features
+        reads_text = forecaster_kind(head).reads_vectors and features["text"]
+        prompt = _template(profile, str(features["prompt_template_id"])) if reads_text else None
+        fitted = self._recipes.train(head)
+        differing = thresholds_in(self._folder, profile.calendar)
+        meta = _describe(
+            fitted, features, self._folder.name, self._examples, profile, differing is None
+        )
+        with new_folder(folder) as temp:
+            varying = None if differing is None else lambda: differing
+            write_bundle(Bundle(meta, fitted.models, (), prompt, varying), temp / BUNDLE)
+            write_json(temp / RECEIPT, receipt(profile))
+            write_json(temp / TUNING, _tuning(fitted, features))
+
+    @cached_property
+    def _features(self) -> Mapping[str, Any]:
+        return read_json(self._folder / "features.json")
+
+    @cached_property
+    def _examples(self) -> dict[int, Examples]:
+        return load_horizons(self._folder, self._profile.evaluate.horizons_weeks)
+
+    @cached_property
+    def _recipes(self) -> Recipes:
+        newest = self._profile.calendar.week_no(str(self._features["as_of_week"]))
+        cut = deploy_cut(newest, self._profile.data.outcome_delay_weeks)
+        return Recipes.over(self._examples, self._profile, dict.fromkeys(self._examples, cut))
 
 
 def _describe(

@@ -5,7 +5,9 @@ Shape letters: N rows of a horizon's Examples.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from pipelines.errors import TrainingError
 from pipelines.fusion.design import Designed
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds, InnerFold
-from pipelines.fusion.linear import LinearModel, fit_linear
+from pipelines.fusion.linear import LinearModel, fit_linear, side_by_side
+from pipelines.run.cores import each_on_a_core
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,22 @@ def linear_stage(
         linear.logit_of(rows.designed),
         tuple(f for f in folds if f is not None),
     )
+
+
+def linear_stages(
+    examples: Mapping[int, Examples],
+    profile: Profile,
+    cuts: Mapping[int, int],
+    fits: LinearFits | None = None,
+) -> dict[int, LinearStage]:
+    """The same of several horizons, on all cores; `cuts` are by horizon."""
+    fits = fits or LinearFits(profile.train.linear_c)
+    jobs = {
+        h: partial(linear_stage, rows, profile, cuts[h], fits)
+        for h, rows in sorted(examples.items())
+    }
+    with side_by_side():
+        return dict(zip(jobs, each_on_a_core(list(jobs.values())), strict=True))
 
 
 def _fold(rows: _Rows, fits: LinearFits, known: Bools, season: Season) -> InnerFold | None:

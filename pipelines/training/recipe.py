@@ -19,7 +19,7 @@ from pipelines.fusion.forecaster import Forecaster, Tuning, forecaster_class
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.run.progress import Progress
 from pipelines.training.base_choice import BaseChoice, TabularFits, choose_base
-from pipelines.training.inner import LinearFits, linear_stage
+from pipelines.training.inner import LinearFits, linear_stages
 from pipelines.training.start import Start, out_of_fold
 from pipelines.training.tuned import require_primary, tuned
 
@@ -80,20 +80,31 @@ def train_recipes(
 ) -> dict[HeadKind, FittedRecipe]:
     """The same for several, which share the linear stage and every base; results equal one by
     one."""
-    stages = {h: linear_stage(examples[h], profile, cuts[h], fits) for h in sorted(examples)}
-    starts = {h: Start.of(stage) for h, stage in stages.items()}
-    recipes = _Recipes(TabularFits(starts, profile))
+    recipes = Recipes.over(examples, profile, cuts, fits)
     return {head: recipes.train(head) for head in heads}
 
 
-class _Recipes:
+class Recipes:
     """Recipes over the same rows; what heads start from is chosen when the first one asks."""
 
     def __init__(self, tabular: TabularFits) -> None:
         self._tabular, self._profile = tabular, tabular.profile
 
+    @classmethod
+    def over(
+        cls,
+        examples: Mapping[int, Examples],
+        profile: Profile,
+        cuts: Mapping[int, int],
+        fits: LinearFits | None = None,
+    ) -> Recipes:
+        """With the linear stage of every horizon fitted; arguments as of train_recipe."""
+        stages = linear_stages(examples, profile, cuts, fits)
+        starts = {h: Start.of(stage) for h, stage in stages.items()}
+        return cls(TabularFits(starts, profile))
+
     def train(self, head: HeadKind) -> FittedRecipe:
-        """One forecaster at every horizon."""
+        """One forecaster at every horizon. Raises TrainingError as train_recipe does."""
         if not forecaster_kind(head).reads_vectors:
             made = self._tabular
             fit, logit = partial(made.fitted, head), partial(made.out_of_fold, head)

@@ -5,8 +5,9 @@ Shape letters: N training rows, V of them in an inner season.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Start:
         season: index of the inner season.
         base: what a residual starts from; its log odds of the V rows are by models that saw no row
             of the season.
+        calibrations: made so far, by the log odds that they are of: forecasters share most.
     """
 
     horizon_weeks: int
@@ -40,6 +42,7 @@ class Start:
     label: Float64s
     seen: Bools
     base: Base
+    calibrations: dict[bytes, Calibration] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, stage: LinearStage) -> Start:
@@ -98,7 +101,10 @@ class Start:
 
     def tabular(self, logit: Float64s) -> Calibration:
         """Of a forecaster that reads no vectors, by its (V,) out-of-fold log odds."""
-        return Calibration(choose_platt(logit, self.label, self.season))
+        key = sha256(logit.tobytes()).digest()
+        if key not in self.calibrations:
+            self.calibrations[key] = Calibration(choose_platt(logit, self.label, self.season))
+        return self.calibrations[key]
 
 
 def out_of_fold(kind: ForecasterClass, start: Start, config: Any) -> Float64s:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from pipelines.evaluate.backtest import (
     write_predictions,
 )
 from pipelines.evaluate.baselines import BASELINES
-from pipelines.evaluate.summary import summarise
+from pipelines.evaluate.summary import require_equal_rows, summarise
 from pipelines.fusion.examples import Examples
 from pipelines.weeks import CDC
 
@@ -157,3 +158,41 @@ def test_heads_on_different_rows_are_not_summarised(
     short = predictions.drop(index=predictions.index[predictions["head"] == "linear"][:1])
     with pytest.raises(GateError, match="same rows"):
         summarise(short, short_profile)
+
+
+def test_years_of_two_versions_are_read_as_one_table(tmp_path: Path, planted: Any) -> None:
+    files = [tmp_path / "2015.parquet", tmp_path / "2016.parquet"]
+    for file, year in zip(files, (2015, 2016), strict=True):
+        own = planted({"linear": 0.0, "early": 0.01}, years=(year,))
+        without = ["base", "base_probability"] if year == 2015 else []
+        own.drop(columns=without).to_parquet(file)
+    found = read_predictions(files)
+    assert found["test_year"].value_counts().to_dict() == dict.fromkeys(
+        (2015, 2016), len(found) / 2
+    )
+    first = found[found["test_year"] == 2015]
+    assert set(first[["head", "base"]].itertuples(index=False, name=None)) == {
+        ("linear", ""),
+        ("early", "linear"),
+    }
+    assert list(found.index) == list(range(len(found)))
+
+
+def test_predictions_of_one_version_are_those_of_their_files_in_order(
+    tmp_path: Path, planted: Any
+) -> None:
+    files = [tmp_path / f"{year}.parquet" for year in (2016, 2015)]
+    for file in files:
+        planted({"linear": 0.0, "early": 0.01}, years=(int(file.stem),)).to_parquet(file)
+    each = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    pd.testing.assert_frame_equal(read_predictions(files), each)
+
+
+def test_heads_with_the_same_rows_in_another_order_are_compared(planted: Any) -> None:
+    table = planted({"linear": 0.0, "early": 0.01}, years=(2015,))
+    require_equal_rows(table.sample(frac=1.0, random_state=3))
+    with pytest.raises(GateError, match="were not predicted on the same rows"):
+        require_equal_rows(table.drop(index=table.index[table["head"] == "early"][5]))
+    twice = table.assign(sample_id=table["sample_id"].iloc[0])
+    with pytest.raises(GateError, match="predicted twice"):
+        require_equal_rows(twice)
