@@ -51,6 +51,7 @@ ROOMS = (
     "pipelines.steps.bulletin",
     "pipelines.steps.champions_backtest",
     "pipelines.steps.decided",
+    "pipelines.steps.kept_dataset",
     "pipelines.steps.kept_metrics",
     "pipelines.steps.modalities",
     "pipelines.steps.newest",

@@ -469,6 +469,7 @@ KEPT = {
     "readings": ("cache/readings", "{}"),
     "judged": ("cache/judged", "{}"),
     "checked": ("cache/checked", "{}"),
+    "snapshots": ("cache/snapshots", "{}"),
     "metrics": ("cache/metrics", "{}"),
     "refits": ("refits/denguard", "recipe/{}"),
 }
