@@ -30,17 +30,20 @@ _COLUMNS = (
 )
 
 
-def load_examples(features_dir: Path, horizon: int) -> Examples:
+def load_examples(features_dir: Path, horizon: int, origin_week_no: int | None = None) -> Examples:
     """All rows of one horizon with their vectors, sorted by sample_id.
 
     Covariates are those that features.json names, else those of contracts.COVARIATES that the rows
     have.
 
+    Args:
+        origin_week_no: read the rows of this origin alone, possibly none.
+
     Raises:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
     names = _covariate_names(features_dir)
-    rows = _read_rows(features_dir, horizon, names)
+    rows = _read_rows(features_dir, horizon, names, origin_week_no)
     week = WeekConfig.model_validate(_about(features_dir).get("week") or {})
     return Examples(
         horizon_weeks=horizon,
@@ -104,12 +107,14 @@ def _rows_file(features_dir: Path) -> Path:
     return path
 
 
-def _read_rows(features_dir: Path, horizon: int, names: tuple[str, ...]) -> pd.DataFrame:
-    path = _rows_file(features_dir)
-    table = pq.read_table(
-        path, columns=[*_COLUMNS, *names], filters=[("horizon_weeks", "=", horizon)]
-    )
-    if table.num_rows == 0:
+def _read_rows(
+    features_dir: Path, horizon: int, names: tuple[str, ...], origin: int | None
+) -> pd.DataFrame:
+    path, asked = _rows_file(features_dir), [("horizon_weeks", "=", horizon)]
+    if origin is not None:
+        asked.append(("origin_week_no", "=", origin))
+    table = pq.read_table(path, columns=[*_COLUMNS, *names], filters=asked)
+    if table.num_rows == 0 and origin is None:
         raise StoreError(
             f"no row has horizon {horizon} weeks",
             where=str(path),
