@@ -55,11 +55,9 @@ def store_root(paths: DeploymentPaths) -> Path:
 
 
 def own_store(paths: DeploymentPaths, spec: EncoderSpec) -> EmbeddingStore:
-    """The deployment's store of a space, as a weekly run opens it: a shard is hashed when it is new
-    or was written since. `denguard trace --verify` reads every byte."""
-    return EmbeddingStore(
-        store_root(paths), spec, FileCache(paths.artifacts / "cache" / "shards.json")
-    )
+    """The deployment's store of a space: a shard is hashed when it is new or was written since."""
+    hashed = FileCache(paths.artifacts / "cache" / "shards.json")
+    return EmbeddingStore(store_root(paths), spec, hashed)
 
 
 class EmbeddingStore:
