@@ -471,6 +471,7 @@ KEPT = {
     "checked": ("cache/checked", "{}"),
     "snapshots": ("cache/snapshots", "{}"),
     "metrics": ("cache/metrics", "{}"),
+    "pictures": ("cache/pictures", "{}"),
     "refits": ("refits/denguard", "recipe/{}"),
 }
 
