@@ -14,7 +14,7 @@ import pyarrow.dataset as pads
 from pipelines.config import DeploymentPaths, EmbedConfig, EncoderConfig, Profile, ScenePolicy
 from pipelines.contracts import EncoderSpec, Modality, content_id
 from pipelines.embed.base import describe_encoder
-from pipelines.embed.store import EmbeddingStore, input_key, store_root
+from pipelines.embed.store import input_key, own_store
 from pipelines.embed.work import ShardWork, WorkInput, write_work
 from pipelines.encoder_config import Encoders
 from pipelines.run.outputs import ToEmbed
@@ -69,7 +69,7 @@ def plan_embedding(
     for name, modality, config in named:
         spec = describe_encoder(config, paths)
         inputs = distinct_inputs(samples, modality, spec.space_id, profile.data.scenes)
-        store = EmbeddingStore(store_root(paths), spec)
+        store = own_store(paths, spec)
         lacking = set(store.missing(inputs["key"]))
         missing = inputs[inputs["key"].isin(lacking)]
         beside = {} if name == modality else {"space_id": spec.space_id}

@@ -14,17 +14,20 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from pipelines import errors
+from pipelines import errors as named
 from pipelines.config import DeploymentPaths, Profile
+from pipelines.embed import child
 from pipelines.embed.base import library_versions
-from pipelines.embed.child import EXIT_NAMED_ERROR
 from pipelines.embed.crash import crash_error
 from pipelines.embed.work import ShardWork, read_work
 from pipelines.encoder_config import Encoders
 from pipelines.errors import ConfigError, DenguardError, EncoderError
+from pipelines.run import apart
 from pipelines.run.outputs import ShardOutput
 from pipelines.run.progress import handed_on
 
@@ -116,31 +119,35 @@ def _run_child(
 ) -> dict[str, Any]:
     arguments = [str(work_file), str(paths.home), str(os.getpid()), str(budget_s)]
     command = [sys.executable, "-m", "pipelines.embed.child", *arguments]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=answer,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=_environment(work),
-        )
-        try:
-            _relay_log(cast(IO[str], child.stderr), work)
-            code = child.wait(timeout=_END_TIMEOUT_S)
-        except subprocess.TimeoutExpired as err:
-            raise EncoderError(
-                "the encoder process does not end",
-                where=str(work_file),
-                fix="run again; stored vectors are kept",
-            ) from err
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait(timeout=_END_TIMEOUT_S)
+    encoder = apart.Work(lambda: child.main(*arguments), command, _environment(work))
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as answer, _pipe() as (lines, errors):
+        with apart.running(encoder, answer.fileno(), errors.fileno()) as process:
+            errors.close()  # the encoder's alone is open: when it ends, so do the lines
+            code = _waited_for(process, lines, work, work_file)
         answer.seek(0)
         return _result(code, answer.read(), work, work_file)
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[IO[str], IO[bytes]]]:
+    reads, writes = os.pipe()
+    with (
+        os.fdopen(reads, encoding="utf-8", errors="replace") as lines,
+        os.fdopen(writes, "wb") as ends,
+    ):
+        yield lines, ends
+
+
+def _waited_for(process: apart.Apart, lines: IO[str], work: ShardWork, work_file: Path) -> int:
+    _relay_log(lines, work)
+    try:
+        return process.wait(timeout=_END_TIMEOUT_S)
+    except subprocess.TimeoutExpired as err:
+        raise EncoderError(
+            "the encoder process does not end",
+            where=str(work_file),
+            fix="run again; stored vectors are kept",
+        ) from err
 
 
 def _environment(work: ShardWork) -> dict[str, str]:
@@ -185,10 +192,10 @@ def _collect(stream: IO[str], lines: queue.Queue[str | None]) -> None:
 
 def _result(code: int, text: str, work: ShardWork, work_file: Path) -> dict[str, Any]:
     """Counts of a child that did its work, or its error as if it had been raised here."""
-    if code not in (0, EXIT_NAMED_ERROR) or not text.strip():
+    if code not in (0, child.EXIT_NAMED_ERROR) or not text.strip():
         raise crash_error(code, encoder=work.encoder.name, where=str(work_file))
     answer: dict[str, Any] = json.loads(text.strip().splitlines()[-1])
-    if code == EXIT_NAMED_ERROR:
-        kind = getattr(errors, answer["error"], DenguardError)
+    if code == child.EXIT_NAMED_ERROR:
+        kind = getattr(named, answer["error"], DenguardError)
         raise kind(answer["what"], where=answer["where"], fix=answer["fix"])
     return answer

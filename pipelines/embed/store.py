@@ -27,13 +27,14 @@ import pyarrow.parquet as pq
 from pipelines.arrays import Float32s
 from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec, canonical_json
+from pipelines.data.filecache import FileCache
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
 from pipelines.storage.big_rows import empty_rows, write_scattered
 from pipelines.storage.parquet import table_bytes
 
 log = logging.getLogger(__name__)
-_WHY = "why"
+_WHY, _SHARD = "why", "shard"
 _BROUGHT, _ORIGIN = "brought.json", b"origin"
 
 
@@ -53,16 +54,23 @@ def store_root(paths: DeploymentPaths) -> Path:
     return paths.artifacts / "embeddings" / "store"
 
 
+def own_store(paths: DeploymentPaths, spec: EncoderSpec) -> EmbeddingStore:
+    """The deployment's store of a space: a shard is hashed when it is new or was written since."""
+    hashed = FileCache(paths.artifacts / "cache" / "shards.json")
+    return EmbeddingStore(store_root(paths), spec, hashed)
+
+
 class EmbeddingStore:
     """Vectors of one space. Any number of processes may append at the same time.
 
     Args:
         root: folder of all spaces.
         spec: the encoder's spec; its space_id names the folder.
+        hashed: remembers which shards were hashed as they are now; without it all are, once.
     """
 
-    def __init__(self, root: Path, spec: EncoderSpec) -> None:
-        self.spec = spec
+    def __init__(self, root: Path, spec: EncoderSpec, hashed: FileCache | None = None) -> None:
+        self.spec, self._hashed = spec, hashed
         self.folder = root / spec.space_id
         self._keys_of: dict[str, list[str]] = {}  # intact shards seen by this object
         self._without: dict[str, str] = {}  # key -> why it can have no vector, of the same shards
@@ -102,7 +110,7 @@ class EmbeddingStore:
         return in_order(keys, distinct, read_vectors(shards, self.spec.width, distinct)[0])
 
     def _shards(self) -> Iterator[Path]:
-        """Intact shards by name; each is hashed once by this object, a corrupt one set aside."""
+        """Intact shards by name; each is looked at once by this object, a corrupt one set aside."""
         for path in sorted(self.folder.glob("*.parquet")):
             if path.name not in self._keys_of:
                 keys = self._checked_keys(path)
@@ -110,10 +118,21 @@ class EmbeddingStore:
                     continue
                 self._keys_of[path.name] = keys
             yield path
+        if self._hashed is not None:
+            self._hashed.save()
+
+    def _intact(self, path: Path) -> bool:
+        """Whether its bytes hash to its name, or did when they were last written."""
+        if self._hashed is not None and self._hashed.get(path, _SHARD) is not None:
+            return True
+        intact = sha256_file(path) == path.stem
+        if intact and self._hashed is not None:
+            self._hashed.put(path, _SHARD, {})
+        return intact
 
     def _checked_keys(self, path: Path) -> list[str] | None:
         try:
-            if sha256_file(path) == path.stem:
+            if self._intact(path):
                 if _WHY in pq.read_schema(path).names:
                     both = pq.read_table(path, columns=["key", _WHY]).to_pydict()
                     self._without |= dict(zip(both["key"], both[_WHY], strict=True))

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from pipelines.config import DeploymentPaths, EncoderConfig, Frozen, ScenePolicy
 from pipelines.contracts import RGB_BANDS, EncoderSpec, Modality
 from pipelines.data.scenes import read_scene
-from pipelines.embed.store import EmbeddingStore, store_root
+from pipelines.embed.store import EmbeddingStore, own_store
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_json
 
@@ -48,7 +48,9 @@ class ShardWork(Frozen):
 
     def open_store(self, paths: DeploymentPaths) -> EmbeddingStore:
         """Where the vectors go."""
-        return EmbeddingStore(self.store or store_root(paths), self.encoder_spec)
+        if self.store is None:
+            return own_store(paths, self.encoder_spec)
+        return EmbeddingStore(self.store, self.encoder_spec)
 
     def read(self, item: WorkInput, folder: Path) -> Any:
         """What the encoder takes of an input whose URI starts from a folder; see read_input."""

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.data.usable import UNCONFIRMED
 from pipelines.evaluate.decision import words as head_words
+from pipelines.evaluate.kept_pictures import kept_picture
 from pipelines.words import Words
 
 INK, QUIET, GRID = "#22313a", "#8a979e", "#e3e8ea"
@@ -82,6 +83,7 @@ def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
     return svg(draw, (6.4, 3.7))
 
 
+@kept_picture
 def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Observed rate against mean probability, dot area as the number of rows."""
 
@@ -170,6 +172,7 @@ def forecast_heatmap(table: pd.DataFrame, words: Words) -> str:
 
 
 @lru_cache(maxsize=1)  # the report and a bulletin of its language show the same picture
+@kept_picture
 def _heatmap(
     cells: tuple[tuple[tuple[float, str, bool], ...], ...],
     ahead: tuple[str, ...],

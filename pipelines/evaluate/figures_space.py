@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipelines.evaluate.figures import svg_of
+from pipelines.evaluate.kept_pictures import kept_picture
 
 _IMAGE, _TEXT = ("#2f5d8a", "o"), ("#c46a1b", "^")  # told apart without colour, too
 
 
+@kept_picture
 def scatter(points: Mapping[str, Any], after: str | None) -> str:
     """Images and texts on the same two axes as embedded and after the shift; one panel if `after`,
     its words, is None."""

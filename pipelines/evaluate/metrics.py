@@ -7,6 +7,7 @@ not define (no positive row, say) is None, never NaN and never 0.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,33 +50,56 @@ def auprc(label: Float64s, probability: Float64s) -> Number:
     return max(0.0, float(-np.sum(np.diff(recall) * precision)))
 
 
+@dataclass(frozen=True)
+class Counts:
+    """How often it was an outbreak, an alarm, and both: all that scores of alarms follow from."""
+
+    rows: int
+    outbreaks: int
+    alarms: int
+    hits: int
+
+    @property
+    def one_class(self) -> bool:
+        """Whether the rows are all of one kind, or none."""
+        return self.outbreaks in (0, self.rows)
+
+    def macro_f1(self) -> Number:
+        """Mean of the F1 of both classes; None where the rows hold one class only."""
+        if self.one_class:
+            return None
+        wrong = self.alarms + self.outbreaks - 2 * self.hits
+        both, neither = self.hits, self.rows - self.hits - wrong
+        return (2 * both / (2 * both + wrong) + 2 * neither / (2 * neither + wrong)) / 2
+
+
+def counted(outbreak: Bools, alarm: Bools) -> Counts:
+    """Counts of (N,) outbreaks and alarms."""
+    found = (np.count_nonzero(these) for these in (outbreak, alarm, outbreak & alarm))
+    return Counts(len(outbreak), *map(int, found))
+
+
 def macro_f1(label: Float64s, alarm: Bools) -> Number:
     """Mean of the F1 of both classes; None where the rows hold one class only.
 
     Own counting: scikit-learn's takes milliseconds of checks a call, and a summary asks for
     thousands; a test holds the two equal.
     """
-    if len(label) == 0 or label.max() == label.min():
-        return None
-    outbreak = label > HALF
-    wrong = int(np.sum(outbreak != alarm))
-    both, neither = int(np.sum(outbreak & alarm)), int(np.sum(~outbreak & ~alarm))
-    return (2 * both / (2 * both + wrong) + 2 * neither / (2 * neither + wrong)) / 2
+    return counted(label > HALF, alarm).macro_f1()
 
 
 def _share(hit: int, of: int) -> Number:
     return hit / of if of else None
 
 
-def alarm_scores(label: Float64s, alarm: Bools) -> dict[str, Number]:
+def alarm_scores(found: Counts) -> dict[str, Number]:
     """Sensitivity, specificity, PPV and the share of weeks with an alarm."""
-    outbreak = label > HALF
-    hits = int(np.sum(alarm & outbreak))
+    quiet = found.rows - found.outbreaks
     return {
-        "sensitivity": _share(hits, int(outbreak.sum())),
-        "specificity": _share(int(np.sum(~alarm & ~outbreak)), int((~outbreak).sum())),
-        "ppv": _share(hits, int(alarm.sum())),
-        "alarm_rate": _share(int(alarm.sum()), len(label)),
+        "sensitivity": _share(found.hits, found.outbreaks),
+        "specificity": _share(quiet - (found.alarms - found.hits), quiet),
+        "ppv": _share(found.hits, found.alarms),
+        "alarm_rate": _share(found.alarms, found.rows),
     }
 
 
@@ -122,17 +146,18 @@ def scores(
     label: Float64s, probability: Float64s, decision_threshold: Float64s
 ) -> dict[str, Number]:
     """Every single-number score of one group of rows; see the module docstring for None."""
-    alarm = probability >= decision_threshold
+    outbreak = label > HALF
+    found = counted(outbreak, probability >= decision_threshold)
     table = calibration_table(label, probability)
     return {
-        "rows": len(label),
-        "outbreak_rows": int((label > HALF).sum()),
+        "rows": found.rows,
+        "outbreak_rows": found.outbreaks,
         "prevalence": finite(float(label.mean())) if len(label) else None,
         "mean_probability": finite(float(probability.mean())) if len(label) else None,
         "brier": brier(label, probability),
-        "auprc": auprc(label, probability),
-        "macro_f1": macro_f1(label, alarm),
-        "macro_f1_at_half": macro_f1(label, probability >= HALF),
+        "auprc": None if found.one_class else auprc(label, probability),
+        "macro_f1": found.macro_f1(),
+        "macro_f1_at_half": counted(outbreak, probability >= HALF).macro_f1(),
         "ece": expected_calibration_error(table),
-        **alarm_scores(label, alarm),
+        **alarm_scores(found),
     }

@@ -71,9 +71,9 @@ def power_statements(predictions: pd.DataFrame, profile: Profile) -> dict[str, d
     """Horizon in weeks, as text -> what the judged units' rows could have shown, JSON-able; empty
     where no fused head was trained."""
     heads = fused_heads(predictions)
-    judged = predictions[predictions["in_benchmark"].astype(bool)]
+    judged = predictions["in_benchmark"].astype(bool) & predictions["head"].isin(heads)
     found = {}
-    for horizon, rows in by_horizon(judged[judged["head"].isin(heads)]):
+    for horizon, rows in by_horizon(predictions[judged]):
         best = max(heads, key=lambda head: _seen(rows[rows["head"] == head]))
         own = rows[rows["head"] == best]
         found[str(horizon)] = asdict(shown(best, own, profile.gate, profile.calendar))

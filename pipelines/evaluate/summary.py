@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Float64s, Texts
+from pipelines.arrays import Bools, Float64s
 from pipelines.config import Profile
 from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.errors import GateError
@@ -19,6 +19,23 @@ from pipelines.run.progress import Progress
 
 REFERENCES = ("linear", "prevalence", "persistence_calibrated", "climatology")
 _OTHER_HEADS = "*"  # candidates that are neither the linear model nor fused
+# (N,) label, probability and decision threshold of some rows.
+_Judged = tuple[Float64s, Float64s, Float64s]
+_NAMES = ("head", "unit_id")
+_SCORED = (
+    *_NAMES,
+    "sample_id",
+    "horizon_weeks",
+    "test_year",
+    "label",
+    "probability",
+    "decision_threshold",
+    "lambda_shift",
+    "has_modality",
+    "origin_outbreak",
+    "in_benchmark",
+)
+_POOLED = ("horizon_weeks", "head", "unit_id", "sample_id", "label", "probability")
 _SINGLE_CLASS_KEEPS = ("rows", "outbreak_rows", "prevalence", "brier", "alarm_rate")
 
 
@@ -32,37 +49,46 @@ def summarise(predictions: pd.DataFrame, profile: Profile) -> dict[str, Any]:
     Raises:
         GateError: heads of one horizon were not predicted on the same rows.
     """
-    require_equal_rows(predictions)
-    judged = predictions[predictions["in_benchmark"]]
+    rows = _coded(predictions)
+    require_equal_rows(rows)
+    judged = rows[rows["in_benchmark"]]
     by_horizon = judged.groupby("horizon_weeks", sort=True)
     progress, horizons = Progress("horizons scored", by_horizon.ngroups), {}
-    for horizon, rows in by_horizon:
-        horizons[str(horizon)] = _horizon(rows)
+    for horizon, own in by_horizon:
+        horizons[str(horizon)] = _horizon(own)
         progress.advance()
     return {
         "primary_horizon_weeks": profile.evaluate.primary_horizon_weeks,
         "test_years": sorted(int(y) for y in predictions["test_year"].unique()),
         "municipalities": sorted(judged["unit_id"].unique()),
         "horizons": horizons,
-        "pool": _pool(predictions),
+        "pool": _pool(rows),
         "power": power_statements(predictions, profile),
     }
 
 
+def _coded(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The columns that are scored, names as codes: a nation's rows are split hundreds of times."""
+    rows = predictions[list(_SCORED)].astype(dict.fromkeys(_NAMES, "category"))
+    return rows.assign(sample_id=pd.factorize(predictions["sample_id"])[0])
+
+
 def require_equal_rows(predictions: pd.DataFrame) -> None:
     """Raise GateError unless all heads of a horizon have the same rows, once each."""
-    for horizon, rows in predictions[["horizon_weeks", "head", "sample_id"]].groupby(
-        "horizon_weeks"
-    ):
-        ids = {str(head): own.to_numpy() for head, own in rows.groupby("head")["sample_id"]}
+    rows = predictions[["horizon_weeks", "head"]].assign(
+        row=pd.factorize(predictions["sample_id"])[0]  # numbers sort faster than names
+    )
+    for horizon, own in rows.groupby("horizon_weeks"):
+        heads = own.groupby("head", observed=True)["row"]
+        ids = {str(head): np.sort(g.to_numpy()) for head, g in heads}
         reference = next(iter(ids.values()))
-        if len(pd.unique(reference)) != len(reference):
+        if len(np.unique(reference)) != len(reference):
             raise GateError(
                 "a sample was predicted twice by one head",
                 where=f"horizon {horizon}",
                 fix="run the backtest again",
             )
-        odd = [head for head, own in ids.items() if not _same_rows(own, reference)]
+        odd = [head for head, found in ids.items() if not np.array_equal(found, reference)]
         if odd:
             raise GateError(
                 f"{', '.join(odd)} and {next(iter(ids))} were not predicted on the same rows",
@@ -71,15 +97,8 @@ def require_equal_rows(predictions: pd.DataFrame) -> None:
             )
 
 
-def _same_rows(own: Texts, other: Texts) -> bool:
-    """Whether they are, in whatever order; those of one backtest mostly are in one."""
-    if np.array_equal(own, other):
-        return True
-    return np.array_equal(np.sort(own.astype(str)), np.sort(other.astype(str)))
-
-
 def _horizon(rows: pd.DataFrame) -> dict[str, Any]:
-    groups = {str(head): own for head, own in rows.groupby("head", sort=True)}
+    groups = {str(head): own for head, own in rows.groupby("head", sort=True, observed=True)}
     heads = {head: _head(groups[head]) for head in sorted(groups, key=_place)}
     for record in heads.values():
         record["skill_vs"] = {
@@ -103,30 +122,32 @@ def _place(head: str) -> int:
 
 
 def _head(rows: pd.DataFrame) -> dict[str, Any]:
+    judged, years = _arrays(rows), rows["test_year"].to_numpy()
+    calm = rows["origin_outbreak"].to_numpy() == 0
     return {
-        **_scores(rows),
+        **scores(*judged),
         "lambda_shift_by_year": _lambdas(rows),
-        "with_modality": _short(rows[rows["has_modality"]]),
-        "onset": _scores(rows[rows["origin_outbreak"] == 0]),
-        "years": {str(y): _short(own) for y, own in rows.groupby("test_year", sort=True)},
+        "with_modality": _short(*_where(rows["has_modality"].to_numpy(bool), judged)),
+        "onset": dict(scores(*_where(calm, judged))),
+        "years": {str(y): _short(*_where(years == y, judged)) for y in np.unique(years)},
         **_municipalities(rows),
-        "calibration": calibration_table(rows["label"].to_numpy(), rows["probability"].to_numpy()),
+        "calibration": calibration_table(judged[0], judged[1]),
     }
 
 
-def _arrays(rows: pd.DataFrame) -> tuple[Float64s, Float64s, Float64s]:
+def _arrays(rows: pd.DataFrame) -> _Judged:
     label, probability, threshold = (
         rows[c].to_numpy(np.float64) for c in ("label", "probability", "decision_threshold")
     )
     return label, probability, threshold
 
 
-def _scores(rows: pd.DataFrame) -> dict[str, Any]:
-    return dict(scores(*_arrays(rows)))
+def _where(rows: Bools, judged: _Judged) -> _Judged:
+    label, probability, threshold = judged
+    return label[rows], probability[rows], threshold[rows]
 
 
-def _short(rows: pd.DataFrame) -> dict[str, Any]:
-    label, probability, threshold = _arrays(rows)
+def _short(label: Float64s, probability: Float64s, threshold: Float64s) -> dict[str, Any]:
     return {
         "rows": len(label),
         "outbreak_rows": int(label.sum()),
@@ -150,24 +171,37 @@ def _municipalities(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _each_municipality(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    for unit, own in rows.groupby("unit_id", sort=True):
-        full = _scores(own)
+    for unit, own in _by_municipality(rows):
+        full = dict(scores(*own))
         single = full["outbreak_rows"] in (0, full["rows"])
         kept = {k: (v if not single or k in _SINGLE_CLASS_KEEPS else None) for k, v in full.items()}
-        yield {"unit_id": str(unit), "single_class": single, **kept}
+        yield {"unit_id": unit, "single_class": single, **kept}
 
 
-def _pool(predictions: pd.DataFrame) -> dict[str, Any]:
+def _by_municipality(rows: pd.DataFrame) -> Iterator[tuple[str, _Judged]]:
+    """Each municipality, by name, with the `_arrays` of its rows in their order."""
+    units = rows["unit_id"].cat
+    order = np.argsort(units.codes, kind="stable")
+    codes, arrays = units.codes.to_numpy()[order], [one[order] for one in _arrays(rows)]
+    cuts = np.flatnonzero(np.diff(codes)) + 1
+    names = units.categories[codes[np.append(0, cuts)]]
+    for unit, label, probability, threshold in zip(
+        names, *(np.split(one, cuts) for one in arrays), strict=True
+    ):
+        yield str(unit), (label, probability, threshold)
+
+
+def _pool(rows: pd.DataFrame) -> dict[str, Any]:
     """Brier score over the whole training pool; fused heads are their base off the
     benchmark."""
     return {
         str(horizon): {
-            "municipalities": int(rows["unit_id"].nunique()),
-            "rows": int(rows["sample_id"].nunique()),
+            "municipalities": int(own["unit_id"].nunique()),
+            "rows": int(own["sample_id"].nunique()),
             "brier": {
-                str(head): brier(own["label"].to_numpy(), own["probability"].to_numpy())
-                for head, own in rows.groupby("head", sort=False)
+                str(head): brier(of["label"].to_numpy(), of["probability"].to_numpy())
+                for head, of in own.groupby("head", sort=False, observed=True)
             },
         }
-        for horizon, rows in predictions.groupby("horizon_weeks", sort=True)
+        for horizon, own in rows[list(_POOLED)].groupby("horizon_weeks", sort=True)
     }

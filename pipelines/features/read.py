@@ -32,28 +32,35 @@ _COLUMNS = (
 )
 
 
-def load_examples(features_dir: Path, horizon: int) -> Examples:
+def load_examples(features_dir: Path, horizon: int, origin_week_no: int | None = None) -> Examples:
     """All rows of one horizon with their vectors, sorted by sample_id.
 
     Covariates are those that features.json names, else those of contracts.COVARIATES that the rows
     have.
 
+    Args:
+        origin_week_no: read the rows of this origin alone, possibly none.
+
     Raises:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
-    return load_horizons(features_dir, (horizon,))[horizon]
+    return load_horizons(features_dir, (horizon,), origin_week_no)[horizon]
 
 
-def load_horizons(features_dir: Path, horizons: Sequence[int]) -> dict[int, Examples]:
+def load_horizons(
+    features_dir: Path, horizons: Sequence[int], origin_week_no: int | None = None
+) -> dict[int, Examples]:
     """The same of several horizons, read once; those whose rows name the same vectors share
     them."""
     names = _covariate_names(features_dir)
-    table = _read_rows(features_dir, horizons, names)
+    table = _read_rows(features_dir, horizons, names, origin_week_no)
     week = WeekConfig.model_validate(_about(features_dir).get("week") or {})
     read = _Vectors(features_dir)
     found = {}
     for horizon in horizons:
-        rows = _rows_of(table, horizon, features_dir)
+        rows = _rows_of(table, horizon)
+        if rows.empty and origin_week_no is None:
+            raise _no_rows(horizon, features_dir)
         found[horizon] = Examples(
             horizon_weeks=horizon,
             sample_id=rows["sample_id"].to_numpy(dtype=object),
@@ -117,22 +124,27 @@ def _rows_file(features_dir: Path) -> Path:
     return path
 
 
-def _read_rows(features_dir: Path, horizons: Sequence[int], names: tuple[str, ...]) -> pa.Table:
+def _read_rows(
+    features_dir: Path, horizons: Sequence[int], names: tuple[str, ...], origin: int | None
+) -> pa.Table:
     columns = ["horizon_weeks", *_COLUMNS, *names]
-    asked = [("horizon_weeks", "in", list(horizons))]
+    asked: list[tuple[str, str, Any]] = [("horizon_weeks", "in", list(horizons))]
+    if origin is not None:
+        asked.append(("origin_week_no", "=", origin))
     return pq.read_table(_rows_file(features_dir), columns=columns, filters=asked)
 
 
-def _rows_of(table: pa.Table, horizon: int, features_dir: Path) -> pd.DataFrame:
-    own = table.filter(pc.equal(table["horizon_weeks"], horizon))
-    if own.num_rows == 0:
-        raise StoreError(
-            f"no row has horizon {horizon} weeks",
-            where=str(_rows_file(features_dir)),
-            fix="use a horizon of features.json",
-        )
-    rows: pd.DataFrame = own.to_pandas()
+def _rows_of(table: pa.Table, horizon: int) -> pd.DataFrame:
+    rows: pd.DataFrame = table.filter(pc.equal(table["horizon_weeks"], horizon)).to_pandas()
     return rows.sort_values("sample_id", kind="stable", ignore_index=True)
+
+
+def _no_rows(horizon: int, features_dir: Path) -> StoreError:
+    return StoreError(
+        f"no row has horizon {horizon} weeks",
+        where=str(_rows_file(features_dir)),
+        fix="use a horizon of features.json",
+    )
 
 
 class _Vectors:

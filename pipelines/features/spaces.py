@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines.config import DeploymentPaths, EncoderConfig, Profile
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import describe_encoder
-from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
+from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, own_store
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ def open_space(
     modality: Modality, config: EncoderConfig, profile: Profile, paths: DeploymentPaths
 ) -> Space:
     """An encoder's space before any row is asked. Raises EncoderError if its weights are absent."""
-    store = EmbeddingStore(store_root(paths), describe_encoder(config, paths))
+    store = own_store(paths, describe_encoder(config, paths))
     return Space(modality, store, profile.data.scenes.reading if modality == "image" else "")

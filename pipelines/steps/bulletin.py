@@ -143,7 +143,9 @@ def forecast_of(
         provisional=provisional,
         data_state=data_state,
     )
-    examples = as_trained(bundle, about, {h: load_examples(features, h) for h in horizons})
+    origin = bundle.calendar.week_no(str(about["as_of_week"]))
+    newest = {h: load_examples(features, h, origin) for h in horizons}
+    examples = as_trained(bundle, about, newest)
     table = forecast_table(
         usable,
         examples,

@@ -103,10 +103,9 @@ def _found(run: Run, result: ValidationResult, out: Path) -> ValidateOutput:
 def snapshot(run_id: str) -> SnapshotOutput:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
     from pipelines.data.intake import accept, require_not_withdrawn
-    from pipelines.data.samples import build_dataset
     from pipelines.data.sync import fetch_accepted, fetch_drops, share_accepted
-    from pipelines.data.tables import Tables
     from pipelines.run.withdrawn import exchange_withdrawn
+    from pipelines.steps.kept_dataset import dataset_folder
     from pipelines.steps.versions import dataset_drafts
     from pipelines.versioning import add_versions
 
@@ -115,10 +114,8 @@ def snapshot(run_id: str) -> SnapshotOutput:
     exchange_withdrawn(run.paths)
     require_not_withdrawn(run.paths, known.dates)
     fetch_accepted(run.paths)
-    tables = Tables.load(run.path(run.output(ValidateOutput).tables))
-    root = run.paths.artifacts / "datasets"
     drops = known.to_json()["drops"]
-    folder = build_dataset(tables, run.profile, run.params.as_of, drops, root)
+    folder = dataset_folder(run, run.path(run.output(ValidateOutput).tables), drops)
     about: dict[str, Any] = read_json(folder / "dataset.json")
     fetch_drops(run.paths, known.dates)
     version = add_versions(run.paths, dataset_drafts(run, folder, about))[-1]

@@ -117,13 +117,15 @@ def forecast(run_id: str) -> out.ForecastOutput:
 @step
 def report(run_id: str) -> out.ReportOutput:
     """Write the HTML and JSON report; a deployment that failed turns the run red here."""
+    from pipelines.evaluate.kept_pictures import kept_in
     from pipelines.evaluate.report import build_report
     from pipelines.steps.bulletin import gather
     from pipelines.steps.versions import report_draft
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    page = build_report(gather(run), run.paths.artifacts / "reports" / run_id)
+    with kept_in(run.paths.artifacts / "cache" / "pictures"):
+        page = build_report(gather(run), run.paths.artifacts / "reports" / run_id)
     run.name(page.parent)
     add_versions(run.paths, [report_draft(run, page.parent)])
     line = run.output(out.GateOutput).first_line

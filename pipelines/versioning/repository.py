@@ -1,6 +1,6 @@
 """The deployment's own DVC repository, artifacts/versions/, and the calls of dvc in it.
 
-Each publication is one short-lived dvc process.
+Each publication is one short-lived process of dvc (dvc_chain.py).
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import VersioningError
+from pipelines.run.apart import Work, running
 from pipelines.storage import discard, new_folder, write_atomic
+from pipelines.versioning import dvc_chain
 from pipelines.versioning.entry import Draft
 
 _COMMAND_TIMEOUT_S = 3600  # a first push over a slow line; it ends all the same
-# Several commands in one process: dvc's imports cost more than its work.
-_CHAIN = (
-    "import json, sys\nfrom dvc.cli import main\nfor command in json.loads(sys.argv[1]):\n    if "
-    "code := main(command):\n        sys.exit(code)\n"
-)
 _SETTINGS = {
     "core.analytics": "false",
     "core.check_update": "false",
@@ -134,29 +132,31 @@ def _dvc(repo: Path, commands: list[list[str]]) -> None:
         "DVC_GLOBAL_CONFIG_DIR": str(repo / ".dvc" / "global"),
         "DVC_SYSTEM_CONFIG_DIR": str(repo / ".dvc" / "system"),
     }
-    command = [sys.executable, "-c", _CHAIN, json.dumps(commands)]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=repo,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as err:
+    chain = Path(dvc_chain.__file__)
+    command = [sys.executable, "-P", str(chain), json.dumps(commands)]
+    code, said = _ended(Work(lambda: dvc_chain.main(commands), command, environment, repo))
+    if code != 0:
         raise VersioningError(
-            f"dvc took more than {_COMMAND_TIMEOUT_S} s",
-            where=str(repo),
-            fix="check disk and remote, then run this step again; it goes on where it stopped",
-        ) from err
-    if done.returncode != 0:
-        raise VersioningError(
-            f"dvc failed: {_last_words(done.stderr)}",
+            f"dvc failed: {_last_words(said)}",
             where=str(repo),
             fix="correct the cause and run this step again; it goes on where it stopped",
         )
+
+
+def _ended(work: Work) -> tuple[int, str]:
+    """Exit code and error output of dvc."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        try:
+            with running(work, out.fileno(), errors.fileno()) as process:
+                code = process.wait(timeout=_COMMAND_TIMEOUT_S)
+        except subprocess.TimeoutExpired as err:
+            raise VersioningError(
+                f"dvc took more than {_COMMAND_TIMEOUT_S} s",
+                where=str(work.folder),
+                fix="check disk and remote, then run this step again; it goes on where it stopped",
+            ) from err
+        errors.seek(0)
+        return code, errors.read().decode(errors="replace")
 
 
 def _last_words(stderr: str) -> str:

@@ -73,6 +73,24 @@ def test_a_head_finds_each_row_its_vector(
     assert np.array_equal(examples.text.dense(), expected)
 
 
+def test_rows_of_one_origin_are_those_among_all_with_the_same_vectors(
+    make_dataset: MakeDataset, profile: Profile, paths: DeploymentPaths
+) -> None:
+    dataset = make_dataset(weeks=3, scenes=2)
+    _fill(dataset, profile, paths)
+    features = build_features(dataset, profile, paths)
+    every = load_examples(features, horizon=4)
+    newest = int(every.origin_week_no.max())
+    expected, found = every.take(every.origin_week_no == newest), load_examples(features, 4, newest)
+    assert 0 < len(found) < len(every)
+    assert found.sample_id.tolist() == expected.sample_id.tolist()
+    assert np.array_equal(found.covariates, expected.covariates, equal_nan=True)
+    assert np.array_equal(found.text.dense(), expected.text.dense())
+    assert np.array_equal(found.image.row >= 0, expected.image.row >= 0)
+    assert np.array_equal(found.image.dense(), expected.image.dense())
+    assert not len(load_examples(features, 4, newest + 1))
+
+
 def test_shards_are_linked_and_not_copied(
     make_dataset: MakeDataset, profile: Profile, paths: DeploymentPaths
 ) -> None:

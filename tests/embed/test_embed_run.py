@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.apart import as_loaded
 from support.by_torch import BY_TORCH
 from support.encoder_here import encode_here
 
@@ -101,6 +102,21 @@ def test_a_killed_embedding_goes_on_to_the_same_vectors(
     assert kept < {p.name for p in _store(work_file, paths).folder.glob("*.parquet")}
     undisturbed = minilm.encode([i.text for i in read_work(work_file).inputs])
     assert np.array_equal(_stored(work_file, paths), undisturbed)
+
+
+def test_forked_encoders_give_the_bytes_of_started_ones(
+    embedded: Path, profile: Profile, paths: DeploymentPaths, tmp_path: Path
+) -> None:
+    elsewhere = DeploymentPaths(home=tmp_path / "elsewhere")
+    shutil.copytree(paths.data, elsewhere.data)
+    shutil.copytree(embedded, elsewhere.artifacts / "datasets" / embedded.name)
+
+    def embed() -> list[bool]:
+        work_files = plan_embedding(embedded, profile, elsewhere).work_files
+        return [embed_shard(f, profile, elsewhere).encoder_started for f in work_files]
+
+    assert as_loaded(embed) == [True, True]
+    assert manifest_of(store_root(elsewhere)) == manifest_of(store_root(paths))
 
 
 def test_an_encoder_whose_task_was_killed_ends_itself(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.arrays import Float32s
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec
-from pipelines.embed.store import EmbeddingStore, input_key
+from pipelines.embed.store import EmbeddingStore, input_key, own_store
 from pipelines.errors import StoreError
+from pipelines.storage import sha256_file
 
 WIDTH = 4
 SPEC = EncoderSpec("hf_text", "text", WIDTH, "0" * 64, "none", "mean", "float32", 1, "1")
@@ -114,3 +117,61 @@ def test_vectors_that_cannot_be_right_are_refused(
 def test_loading_nothing_gives_no_rows(store: EmbeddingStore) -> None:
     assert store.load([]).shape == (0, WIDTH)
     assert store.append([], np.empty((0, WIDTH), np.float32)) is None
+
+
+class Hashed:
+    """Counts how many shards are hashed by stores that open the deployment's space one after
+    another."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.paths, self.names = DeploymentPaths(home=home), list[str]()
+        monkeypatch.setattr("pipelines.embed.store.sha256_file", self._counting)
+
+    def _counting(self, path: Path) -> str:
+        self.names.append(path.name)
+        return sha256_file(path)
+
+    def open(self) -> EmbeddingStore:
+        self.names.clear()
+        return own_store(self.paths, SPEC)
+
+
+def test_a_shard_is_hashed_once_and_again_only_after_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = Hashed(tmp_path, monkeypatch)
+    first = hashed.open().append(["a"], _vectors(1))
+    assert hashed.open().missing(["a", "b"]) == ["b"]
+    assert first is not None and hashed.names == [first.name]
+    second = hashed.open().append(["b"], _vectors(1, seed=1))
+    assert hashed.open().missing(["a", "b"]) == []
+    assert second is not None and hashed.names == [second.name]
+    os.utime(first, ns=(1, 1))
+    assert hashed.open().missing(["a", "b"]) == []
+    assert hashed.names == [first.name]
+
+
+def test_a_remembered_shard_that_is_damaged_later_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = Hashed(tmp_path, monkeypatch)
+    shard = hashed.open().append(["a"], _vectors(1))
+    assert shard is not None and hashed.open().missing(["a"]) == []
+    shard.chmod(0o644)
+    shard.write_bytes(shard.read_bytes().replace(b"a", b"b"))
+    assert hashed.open().missing(["a"]) == ["a"]
+    assert not shard.exists()
+
+
+def test_what_was_damaged_is_never_remembered_as_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = Hashed(tmp_path, monkeypatch)
+    shard = hashed.open().append(["a"], _vectors(1))
+    assert shard is not None
+    whole = shard.read_bytes()
+    shard.chmod(0o644)
+    shard.write_bytes(whole[:-1])
+    assert hashed.open().missing(["a"]) == ["a"]
+    shard.write_bytes(whole[:-1])
+    assert hashed.open().missing(["a"]) == ["a"]

@@ -469,7 +469,9 @@ KEPT = {
     "readings": ("cache/readings", "{}"),
     "judged": ("cache/judged", "{}"),
     "checked": ("cache/checked", "{}"),
+    "snapshots": ("cache/snapshots", "{}"),
     "metrics": ("cache/metrics", "{}"),
+    "pictures": ("cache/pictures", "{}"),
     "refits": ("refits/denguard", "recipe/{}"),
 }
 

@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.apart import as_loaded
 from support.planted_versions import UNITS, WEEKS, Planted, plant, plant_run
 from support.s3 import Bucket
 
@@ -19,6 +22,7 @@ from pipelines.errors import VersioningError
 from pipelines.storage import manifest_of
 from pipelines.versioning import Draft, add_versions, read_index, remote_uri
 from pipelines.versioning.publish import rebuild_index
+from pipelines.versioning.repository import add_and_push
 
 
 def draft(name: str, **files: str) -> Draft:
@@ -95,6 +99,39 @@ def test_the_first_publication_of_a_name_stays_for_good(home: Path, tmp_path: Pa
     assert (folder / "a").read_text() == "1"
     assert read_index(deployment_paths()).keys() == {"report-name"}
     assert (deployment_paths().artifacts / "versions" / "report-name.dvc").is_file()
+
+
+def _added(home: Path, names: Sequence[str]) -> dict[str, str]:
+    add_and_push(_repository_of(home, names), str(home / "remote"), names)
+    return {
+        name: sha
+        for name, sha in manifest_of(home).items()
+        if not name.startswith(("repo/.dvc/site", "repo/.dvc/tmp"))
+        and name not in ("repo/.dvc/config", "repo/.dvc/denguard.json")  # they name the folder
+    }
+
+
+def _repository_of(home: Path, names: Sequence[str]) -> Path:
+    for name in names:
+        (home / "repo" / name).mkdir(parents=True)
+        (home / "repo" / name / "a").write_text(f"content of {name}")
+    return home / "repo"
+
+
+def test_a_forked_dvc_leaves_the_same_files_as_one_that_is_started(tmp_path: Path) -> None:
+    names = ("report-one", "report-two")
+    started = _added(tmp_path / "started", names)
+    assert as_loaded(partial(_added, tmp_path / "forked", names)) == started
+    assert len([name for name in started if name.startswith("remote/files/md5/")]) == 4
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_what_dvc_says_went_wrong_is_passed_on(tmp_path: Path, forked: bool) -> None:
+    def absent() -> None:
+        add_and_push(_repository_of(tmp_path, ["here"]), str(tmp_path / "remote"), ["not-here"])
+
+    with pytest.raises(VersioningError, match=r"dvc failed: .*not-here.* does not exist"):
+        as_loaded(absent) if forked else absent()
 
 
 def test_versions_that_share_vectors_store_them_once(planted: Planted) -> None:

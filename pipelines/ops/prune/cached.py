@@ -17,7 +17,7 @@ from pipelines.storage.kept import read_in_use
 
 def of_cached(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
     """What may go of all of them. Raises StoreError if a record of uses cannot be read."""
-    for room in ("readings", "judged", "checked", "metrics"):
+    for room in ("readings", "judged", "checked", "snapshots", "metrics", "pictures"):
         yield from _of(paths, retained, room, paths.artifacts / "cache" / room, "*")
     for model in entries(paths.artifacts / "refits"):
         if model.is_dir():

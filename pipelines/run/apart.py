@@ -1,0 +1,127 @@
+"""Work that another process does: forked from this one where that is sound, else a new Python.
+
+A new Python imports its libraries anew, which takes longer than most of the work. A process that
+preloads (steps/preload.py) has them, and a child that is forked from it shares them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Protocol
+
+_END_TIMEOUT_S = 30.0
+# A thread that is started later has it not: only the process's own may fork.
+_loaded: ContextVar[bool] = ContextVar("loaded", default=False)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the other process does, in two forms of the same.
+
+    Attributes:
+        main: called in a forked process; its result is the exit code.
+        command: starts a new process.
+        environment: whole, for either.
+        folder: that the process works in; None for this one's.
+    """
+
+    main: Callable[[], int]
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path | None = None
+
+
+class Apart(Protocol):
+    """The other process."""
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code, a signal's number below 0; raises subprocess.TimeoutExpired."""
+
+    def poll(self) -> int | None:
+        """The same, None while it runs."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+def loaded_here() -> None:
+    """Say that this process has loaded the libraries, before it starts threads: what is forked from
+    it may fork. Beside another thread nothing is, whose locks a child would find closed for good.
+    """
+    _loaded.set(True)
+
+
+@contextmanager
+def running(work: Work, out: int, errors: int) -> Iterator[Apart]:
+    """The other process; it is ended if it still runs when the block is left.
+
+    Args:
+        out: file descriptor that it writes its results to.
+        errors: the same for its log lines.
+    """
+    process = _started(work, out, errors)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(timeout=_END_TIMEOUT_S)
+
+
+def _started(work: Work, out: int, errors: int) -> Apart:
+    if _loaded.get() and threading.active_count() == 1:
+        return _Forked(work, out, errors)
+    return subprocess.Popen(
+        work.command,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=errors,
+        env=dict(work.environment),
+        cwd=work.folder,
+    )
+
+
+class _Forked:
+    def __init__(self, work: Work, out: int, errors: int) -> None:
+        self._work = work
+        # Python's own class: it empties buffers before the fork and skips exit handlers after it.
+        self._process = get_context("fork").Process(target=_become, args=(work, out, errors))
+        self._process.start()
+
+    def wait(self, timeout: float) -> int:
+        self._process.join(timeout)
+        if (code := self._process.exitcode) is None:
+            raise subprocess.TimeoutExpired(self._work.command, timeout)
+        return code
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _become(work: Work, out: int, errors: int) -> None:
+    """In the child: take on what a new process would have, then work."""
+    for place, taken in enumerate((os.open(os.devnull, os.O_RDONLY), out, errors)):
+        os.dup2(taken, place)
+    sys.stdout, sys.stderr = (os.fdopen(place, "w", encoding="utf-8") for place in (1, 2))
+    logging.getLogger().handlers = []  # the parent's: what they are connected to is the parent's
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(work.environment)
+    if work.folder:
+        os.chdir(work.folder)
+    sys.exit(work.main())
