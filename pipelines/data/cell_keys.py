@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Int64s
+from pipelines.data.cell_texts import coded
 
 
 class CellKeys:
     """Numbers units and facts as they come."""
 
     def __init__(self) -> None:
-        self._units: dict[str, int] = {}
-        self._facts: dict[tuple[str, str], int] = {}
+        self._units: dict[Hashable, int] = {}
+        self._facts: dict[Hashable, int] = {}
 
     def of(self, cells: pd.DataFrame) -> Int64s:
         """(N,) unit, fact (`kind` and `clean`) and time packed into 64 bits: 24 + 16 + 24."""
-        unit = _codes(cells["unit_id"], self._units)
-        fact = _codes(cells["kind"].astype(str) + "|" + cells["clean"].astype(str), self._facts)
+        units, distinct = coded(cells["unit_id"])
+        unit = _numbered([*distinct, None], self._units)[units]
+        fact = self._fact(cells)
         when = cells["when"].to_numpy(dtype=np.int64)
         packed: Int64s = (unit << 40) | (fact << 24) | (when + (1 << 23))
         return packed
 
+    def _fact(self, cells: pd.DataFrame) -> Int64s:
+        """(N,) number of each kind and name."""
+        (kinds, kind_names), (cleans, clean_names) = coded(cells["kind"]), coded(cells["clean"])
+        pair = kinds * len(clean_names) + cleans
+        there = np.flatnonzero(np.bincount(pair, minlength=len(kind_names) * len(clean_names)))
+        numbers = np.zeros(len(kind_names) * len(clean_names), dtype=np.int64)
+        named = [
+            (kind_names[at // len(clean_names)], clean_names[at % len(clean_names)]) for at in there
+        ]
+        numbers[there] = _numbered(named, self._facts)
+        out: Int64s = numbers[pair]
+        return out
 
-def _codes(names: pd.Series, known: dict[Any, int]) -> Int64s:
-    """(N,) number of each name, the same one in every drop."""
-    places, distinct = pd.factorize(names)
-    numbered = np.array([known.setdefault(n, len(known)) for n in distinct], dtype=np.int64)
-    out: Int64s = numbered[places] if len(names) else numbered
-    return out
+
+def _numbered(names: list[Hashable], known: dict[Hashable, int]) -> Int64s:
+    """(names,) number of each, the same one in every drop."""
+    return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)

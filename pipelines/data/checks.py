@@ -13,6 +13,7 @@ from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
 from pipelines.data import drift, expectations, table_rules
+from pipelines.data.cell_texts import plain
 from pipelines.data.raw import EVERY_UNIT, UNIT_COLUMNS, RawDrop, changed_cells
 from pipelines.data.suite import Finding, Rule, Suite
 from pipelines.data.tables import Tables
@@ -73,10 +74,8 @@ def check_cells(
     kept = config.updates != "full"  # a full drop's withdrawals are told by withdrawals.py
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
-        found = suite.run(
-            name, _frame_to_check(part.assign(withdrawn=part["withdrawn"] & kept)), rules
-        )
-        findings += [replace(f, rows=part.iloc[f.rows.index]) for f in found]
+        found = suite.run(name, _frame_to_check(part, kept), rules)
+        findings += [replace(f, rows=plain(part.iloc[f.rows.index])) for f in found]
     for finding in findings:
         if finding.rule.quarantine:
             cells.loc[finding.rows.index, "number"] = np.nan
@@ -86,8 +85,8 @@ def check_cells(
 def _cell_checks(
     cells: pd.DataFrame, config: DataConfig
 ) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
-    kind, name = cells["kind"], cells["clean"].astype(str)
-    names = name.unique()  # a few; asking each of a million cells takes a second
+    kind, name = cells["kind"], cells["clean"]
+    names = name.cat.categories  # a few; asking each of a million cells takes a second
     demographic = kind == "demographic"
     percent = name.isin([n for n in names if n.endswith("_pct")])
     dense = name.isin([n for n in names if n.endswith("_per_km2")])
@@ -104,14 +103,18 @@ def _cell_checks(
     ]
 
 
-def _frame_to_check(part: pd.DataFrame) -> pd.DataFrame:
-    """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
+def _frame_to_check(part: pd.DataFrame, kept: bool) -> pd.DataFrame:
+    """The columns that rules look at, index 0..n-1; a number that is not one fails only as text.
+
+    Args:
+        kept: whether a withdrawn value stays as it was, which somebody must be told.
+    """
     frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
-    by_file = frame.groupby("file")["number"]
-    value = frame["value"].astype(str)
+    frame["withdrawn"] &= kept
+    by_file = frame.groupby("file", observed=True)["number"]
     fullmatch = re.compile(expectations.THOUSANDS).fullmatch
-    separated = [v for v in value.unique() if fullmatch(v)]
-    thousands = value.isin(separated).to_numpy()
+    separated = [v for v in frame["value"].unique() if fullmatch(str(v))]
+    thousands = frame["value"].isin(separated).to_numpy()
     enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
     return frame.drop(columns="file").assign(
         fraction=np.where(np.isfinite(frame["number"]) & ~thousands, frame["number"] % 1, np.nan),

@@ -16,11 +16,16 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from pipelines.data.cell_texts import plain
 from pipelines.data.delays import delay_vintages
 from pipelines.data.months import month_end
 from pipelines.data.raw import RawDrop
 from pipelines.data.tables import Tables, ordered
 from pipelines.weeks import Calendar
+
+
+# Of raw.changed_cells, what the tables follow from.
+_READ = ("unit_id", "kind", "clean", "when", "number", "received_date")
 
 
 def build_tables(
@@ -44,13 +49,17 @@ def build_tables(
         return Tables.empty()
     says = cells["number"].notna() | (cells["withdrawn"].astype(bool) & withdraw)
     says |= cells["unknown_again"].astype(bool)
-    cells, kinds = cells.assign(says=says), cells["kind"]
+    cells, kinds = cells[list(_READ)].assign(says=says), cells["kind"]
     return Tables(
         cases=ordered("cases", _cases(cells[kinds == "week"])),
         climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
-        units=ordered("units", _units(rows, cells[kinds.isin(["population", "demographic"])])),
+        units=ordered(
+            "units", _units(rows, plain(cells[kinds.isin(["population", "demographic"])]))
+        ),
         scenes=ordered("scenes", _scenes(scenes)),
-        series=ordered("series", _series(cells[kinds.isin(["weekly", "monthly"])], raws, calendar)),
+        series=ordered(
+            "series", _series(plain(cells[kinds.isin(["weekly", "monthly"])]), raws, calendar)
+        ),
         delays=delay_vintages(raws, rows["unit_id"].unique()),
     )
 
@@ -61,14 +70,14 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
     frame = frame.rename(columns={"when": "week_no", "number": "cases"})
     frame = frame.sort_values([*keys, "received_date"], kind="stable")
     reported = frame[frame["says"]]
-    before = reported.groupby(keys, sort=False)["cases"].shift()
+    before = reported.groupby(keys, sort=False, observed=True)["cases"].shift()
     vintages = reported[
         (reported["cases"] != before) & (reported["cases"].notna() | before.notna())
     ]
     first = frame.drop_duplicates(keys).set_index(keys)
     unknown = first.loc[~first.index.isin(pd.MultiIndex.from_frame(vintages[keys]))].reset_index()
     both = pd.concat([vintages, unknown.assign(cases=np.nan)], ignore_index=True)
-    return both.astype({"week_no": "int32", "cases": "float64"})
+    return plain(both).astype({"week_no": "int32", "cases": "float64"})
 
 
 def _newest(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -93,7 +102,7 @@ def _climate(cells: pd.DataFrame, raws: Sequence[RawDrop]) -> pd.DataFrame:
     available = {w: info[day].climate_available(w) for w, day in zip(whens, days, strict=True)}
     frame["available_date"] = frame["when"].map(available)
     months = frame["when"].astype("int32")
-    return frame.assign(year=months // 12, month=months % 12 + 1).drop(columns="when")
+    return plain(frame.assign(year=months // 12, month=months % 12 + 1).drop(columns="when"))
 
 
 def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) -> pd.DataFrame:

@@ -24,21 +24,20 @@ class KnownValues:
         self._keys: Int64s = np.zeros(0, dtype=np.int64)
         self._values: Texts = np.zeros(0, dtype=object)
 
-    def compare(
-        self, cells: pd.DataFrame, unknown_again: Bools, drop_no: Int64s | None = None
-    ) -> tuple[Bools, Bools, Bools]:
+    def keys_of(self, cells: pd.DataFrame) -> Int64s:
+        """(N,) which cell each is, by raw.KEY_COLUMNS."""
+        return self._numbers.of(cells)
+
+    def compare(self, keys: Int64s, values: Texts, drops: Int64s) -> tuple[Bools, Bools, Bools]:
         """(N,) which cells are new or differ, which of them withdraw a value, and which were there
         before; then know them.
 
         Args:
-            unknown_again: (N,) cells whose value is not known any more.
-            drop_no: (N,) of which drop they are, never falling: a cell is compared with what
-                earlier drops had, and of several of one drop the first is known. None = all of
-                one.
+            keys: (N,) of keys_of.
+            values: (N,) UNKNOWN where a value is not known any more.
+            drops: (N,) of which drop they are, never falling: a cell is compared with what earlier
+                drops had, and of several of one drop the first is known.
         """
-        keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
-        values = np.where(unknown_again, UNKNOWN, values) if unknown_again.any() else values
-        drops = np.zeros(len(keys), dtype=np.int64) if drop_no is None else drop_no
         order = np.argsort(keys, kind="stable")
         is_first = _changes(keys[order]) | _changes(drops[order])
         first = order[is_first]  # of each cell in each drop
