@@ -21,12 +21,11 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Rows of one or more frames of equal columns, one after the other, index 0..n-1; CELL_TEXTS
     as categoricals with their texts in order."""
     columns = {name: [frame[name] for frame in frames] for name in frames[0].columns}
-    return pd.DataFrame(
-        {
-            name: _texts(parts) if name in CELL_TEXTS else pd.concat(parts, ignore_index=True)
-            for name, parts in columns.items()
-        }
-    )
+    own = {
+        name: _texts(parts) if name in CELL_TEXTS else pd.concat(parts, ignore_index=True)
+        for name, parts in columns.items()
+    }
+    return pd.DataFrame(own, copy=False)  # each column is a copy already
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:

@@ -96,8 +96,8 @@ def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     """Measures against the accepted version before: problem, measure, limit, detail, fix,
     period."""
     now, then = _counts(tables), _counts(previous)
-    both = now.index.intersection(then.index)
-    changed = now.loc[both] != then.loc[both]
+    both = now.merge(then, on=["unit_id", "week_no"], suffixes=("", "_before"))
+    changed = both["cases"] != both["cases_before"]
     share = float(changed.mean()) if len(both) else 0.0
     rows = [
         (
@@ -116,6 +116,5 @@ def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     )
 
 
-def _counts(tables: Tables) -> pd.Series:
-    known = latest_cases(tables).dropna(subset=["cases"])
-    return known.set_index(["unit_id", "week_no"])["cases"]
+def _counts(tables: Tables) -> pd.DataFrame:
+    return latest_cases(tables)[["unit_id", "week_no", "cases"]].dropna(subset=["cases"])

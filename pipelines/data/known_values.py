@@ -46,9 +46,8 @@ class KnownValues:
         back[order] = np.cumsum(is_first) - 1
         before, seen = before[back], seen[back]
         new = ~seen | (values != before)
-        withdrawn = seen & pd.isna(values) & ~pd.isna(before) & (before != UNKNOWN)
         self._learn(keys[first], values[first])
-        return new, np.asarray(withdrawn, dtype=bool), seen
+        return new, _withdrawn(before, values, seen), seen
 
     def _before(self, keys: Int64s, values: Texts) -> tuple[Texts, Bools]:
         """Of sorted keys, each once a drop: the value before it, and whether there was one."""
@@ -63,10 +62,24 @@ class KnownValues:
     def _learn(self, keys: Int64s, values: Texts) -> None:
         """Of sorted keys the last is the newest."""
         newest = np.append(_changes(keys)[1:], True) if len(keys) else np.zeros(0, dtype=bool)
-        every = np.concatenate([keys[newest], self._keys])
-        values = np.concatenate([values[newest], self._values])
-        self._keys, first = np.unique(every, return_index=True)  # the newest stands first
-        self._values = values[first]
+        keys, values = keys[newest], values[newest]
+        if not len(self._keys):
+            self._keys, self._values = keys, values
+            return
+        at = np.searchsorted(self._keys, keys)
+        seen = np.append(self._keys, -1)[at] == keys
+        self._values[at[seen]] = values[seen]
+        self._keys = np.insert(self._keys, at[~seen], keys[~seen])
+        self._values = np.insert(self._values, at[~seen], values[~seen])
+
+
+def _withdrawn(before: Texts, values: Texts, seen: Bools) -> Bools:
+    """(N,) which cells are empty now and had a value before."""
+    out = np.zeros(len(values), dtype=bool)
+    at = np.flatnonzero(seen)
+    at = at[pd.isna(values[at])]
+    out[at] = ~pd.isna(before[at]) & (before[at] != UNKNOWN)
+    return out
 
 
 def batches(items: Sequence[One], sizes: Sequence[int]) -> Iterator[list[One]]:
