@@ -13,7 +13,7 @@ from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
 from pipelines.data import drift, expectations, table_rules
-from pipelines.data.cell_texts import plain
+from pipelines.data.cell_texts import coded, plain
 from pipelines.data.raw import EVERY_UNIT, UNIT_COLUMNS, RawDrop, changed_cells
 from pipelines.data.suite import Finding, Rule, Suite
 from pipelines.data.tables import Tables
@@ -74,12 +74,20 @@ def check_cells(
     kept = config.updates != "full"  # a full drop's withdrawals are told by withdrawals.py
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
-        found = suite.run(name, _frame_to_check(part, kept), rules)
+        n_before = len(part) - _n_newest(part, raws[-1])
+        found = suite.run(name, _frame_to_check(part, kept), rules, n_before)
         findings += [replace(f, rows=plain(part.iloc[f.rows.index])) for f in found]
     for finding in findings:
         if finding.rule.quarantine:
             cells.loc[finding.rows.index, "number"] = np.nan
     return cells, findings
+
+
+def _n_newest(cells: pd.DataFrame, newest: RawDrop) -> int:
+    """How many of the cells the newest drop has: they are the last ones."""
+    codes, files = coded(cells["file"])
+    own = [str(file).split("/", 1)[0] == newest.drop.name for file in files]
+    return int(np.append(own, False)[codes].sum())
 
 
 def _cell_checks(
