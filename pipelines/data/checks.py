@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
@@ -75,7 +76,8 @@ def check_cells(
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
         n_before = len(part) - _n_newest(part, raws[-1])
-        found = suite.run(name, _frame_to_check(part, kept), rules, n_before)
+        asked = {rule.expectation.column for rule in rules}
+        found = suite.run(name, _frame_to_check(part, kept, asked), rules, n_before)
         findings += [replace(f, rows=plain(part.iloc[f.rows.index])) for f in found]
     for finding in findings:
         if finding.rule.quarantine:
@@ -111,24 +113,33 @@ def _cell_checks(
     ]
 
 
-def _frame_to_check(part: pd.DataFrame, kept: bool) -> pd.DataFrame:
+def _frame_to_check(part: pd.DataFrame, kept: bool, asked: Collection[str]) -> pd.DataFrame:
     """The columns that rules look at, index 0..n-1; a number that is not one fails only as text.
 
     Args:
         kept: whether a withdrawn value stays as it was, which somebody must be told.
+        asked: names of these columns.
     """
-    frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
+    frame = part[["value", "number", "withdrawn"]].reset_index(drop=True)
     frame["withdrawn"] &= kept
-    by_file = frame.groupby("file", observed=True)["number"]
+    number = frame["number"]
+    if "fraction" in asked:
+        whole_or_not = np.isfinite(number) & ~_has_thousands(frame["value"])
+        frame["fraction"] = np.where(whole_or_not, number % 1, np.nan)
+    if "positive" in asked:
+        frame["positive"] = number.where(number > 0)
+    if "usual" in asked:
+        by_file = number.groupby(part["file"].array, observed=True)
+        enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
+        frame["usual"] = by_file.transform("median").where(enough & number.notna())
+    return frame
+
+
+def _has_thousands(value: pd.Series) -> Bools:
+    """(N,) which texts have a separator of thousands; each distinct one is looked at once."""
     fullmatch = re.compile(expectations.THOUSANDS).fullmatch
-    separated = [v for v in frame["value"].unique() if fullmatch(str(v))]
-    thousands = frame["value"].isin(separated).to_numpy()
-    enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
-    return frame.drop(columns="file").assign(
-        fraction=np.where(np.isfinite(frame["number"]) & ~thousands, frame["number"] % 1, np.nan),
-        positive=frame["number"].where(frame["number"] > 0),
-        usual=by_file.transform("median").where(enough & frame["number"].notna()),
-    )
+    separated = [v for v in value.unique() if fullmatch(str(v))]
+    return value.isin(separated).to_numpy(dtype=bool)
 
 
 def check_scenes(

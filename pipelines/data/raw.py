@@ -126,12 +126,13 @@ def issue(
 
 def numbers(text: Texts) -> Float64s:
     """(N,) numbers of texts, NaN where a text is None or no number."""
-    series = pd.Series(text, dtype=object)
-    number = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    codes, distinct = pd.factorize(text)  # most counts are one of a few
+    number = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")
+    out = np.append(number.to_numpy(dtype=np.float64), np.nan)
     # pandas reads "inf" as a number and "1e999" as none: to us it is the other way round
-    odd = np.flatnonzero(~np.isfinite(number) & series.notna().to_numpy())
-    number[odd] = [float(text[at]) if re.match(NUMBER, text[at]) else np.nan for at in odd]
-    return number
+    odd = np.flatnonzero(~np.isfinite(out[:-1]))
+    out[odd] = [float(distinct[at]) if re.match(NUMBER, distinct[at]) else np.nan for at in odd]
+    return out[codes]
 
 
 def changed_cells(

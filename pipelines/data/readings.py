@@ -189,7 +189,8 @@ class _Repeated:
 
 def _newest_of_units(cells: pd.DataFrame) -> Bools:
     """(cells,) one count of each unit and file: it shows that the unit had any."""
-    weekly = cells[cells["kind"] == "week"].sort_values("when", kind="stable")
+    weekly = cells.loc[cells["kind"] == "week", ["file", "unit_id", "when"]]
+    weekly = weekly.sort_values("when", kind="stable")
     newest = weekly.drop_duplicates(["file", "unit_id"], keep="last").index
     return np.asarray(cells.index.isin(newest))
 
