@@ -51,8 +51,8 @@ def build_tables(
     says |= cells["unknown_again"].astype(bool)
     cells, kinds = cells[list(_READ)].assign(says=says), cells["kind"]
     return Tables(
-        cases=ordered("cases", _cases(cells[kinds == "week"])),
-        climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
+        cases=plain(ordered("cases", _cases(cells[kinds == "week"]))),
+        climate=plain(ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws))),
         units=ordered(
             "units", _units(rows, plain(cells[kinds.isin(["population", "demographic"])]))
         ),
@@ -77,7 +77,7 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
     first = frame.drop_duplicates(keys).set_index(keys)
     unknown = first.loc[~first.index.isin(pd.MultiIndex.from_frame(vintages[keys]))].reset_index()
     both = pd.concat([vintages, unknown.assign(cases=np.nan)], ignore_index=True)
-    return plain(both).astype({"week_no": "int32", "cases": "float64"})
+    return both.astype({"week_no": "int32", "cases": "float64"})
 
 
 def _newest(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def _climate(cells: pd.DataFrame, raws: Sequence[RawDrop]) -> pd.DataFrame:
     available = {w: info[day].climate_available(w) for w, day in zip(whens, days, strict=True)}
     frame["available_date"] = frame["when"].map(available)
     months = frame["when"].astype("int32")
-    return plain(frame.assign(year=months // 12, month=months % 12 + 1).drop(columns="when"))
+    return frame.assign(year=months // 12, month=months % 12 + 1).drop(columns="when")
 
 
 def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) -> pd.DataFrame:

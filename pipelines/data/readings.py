@@ -67,9 +67,11 @@ def read_drops(
         meaning: JSON-able; whatever else a reading follows from (settings, code). Another meaning
             reads every drop anew.
     """
-    if kept is None or len(drops) < 2:
+    if kept is None or not drops:
         return [read(drop) for drop in drops]
     *names, newest_name = _names([_FORM, meaning], [hashes[drop.name] for drop in drops])
+    if not names and not options.full:
+        return [_first_of_all(drops[0], read, kept, newest_name)]
     out = load_together(kept, names, drops[:-1])
     n_together, before = len(out), _Repeated(options)
     for drop, name in list(zip(drops, names, strict=False))[n_together:]:
@@ -88,8 +90,18 @@ def read_drops(
         save_one(before.without(out, newest), kept / newest_name)
     if n_together < len(names) > 1:
         save_together(kept, names, out)
-    write_in_use(kept, [*names, newest_name, together(kept, names).name])
+    write_in_use(kept, [*names, newest_name, *([together(kept, names).name] if names else [])])
     return [*out, newest]
+
+
+def _first_of_all(drop: Drop, read: Read, kept: Path, name: str) -> RawDrop:
+    """A drop with none before it: all in it is new, so what is kept of it is the whole."""
+    write_in_use(kept, [name])
+    raw = load_one(kept / name, drop)
+    if raw is None:
+        raw = read(drop)
+        save_one(raw, kept / name)
+    return raw
 
 
 def _names(meaning: object, hashes: Sequence[str]) -> list[str]:
