@@ -23,7 +23,6 @@ from pipelines.data.raw import RawDrop
 from pipelines.data.tables import Tables, ordered
 from pipelines.weeks import Calendar
 
-
 # Of raw.changed_cells, what the tables follow from.
 _READ = ("unit_id", "kind", "clean", "when", "number", "received_date")
 

@@ -241,9 +241,7 @@ class _Unlike:
 _UNLIKE = _Unlike()
 
 
-def _plain(
-    raws: Sequence[RawDrop], cells: pd.DataFrame, keys: Int64s, drop_no: Int64s
-) -> Bools:
+def _plain(raws: Sequence[RawDrop], cells: pd.DataFrame, keys: Int64s, drop_no: Int64s) -> Bools:
     """(cells,) whether a cell's unit has one record in its file, which nothing can refuse later."""
     units = pd.concat([raw.units[["file", "unit_id"]] for raw in raws], ignore_index=True)
     units["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
