@@ -58,7 +58,8 @@ class KeptChecks:
         asked = [one.configuration.to_json_dict() for one in expectations]
         versions = [importlib.metadata.version(library) for library in _LIBRARIES]
         out: list[Path | None] = []
-        for size, values in zip(sizes, zip(*columns, strict=True), strict=True):
+        for nth, size in enumerate(sizes):
+            values = [column[nth] for column in columns]
             key = content_id([name, size, values, asked, versions, code_id("data")])
             out.append(None if None in values else self._folder / key)
         self._used |= {place.name for place in out[:1] if place is not None}

@@ -12,7 +12,7 @@ from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.data.cell_keys import CellKeys
 
 One = TypeVar("One")
-UNKNOWN = "\0"  # how a cell that is unknown again is remembered; no file holds it
+UNKNOWN = "\0unknown"  # how a cell that is unknown again is remembered; no file holds it
 _TOGETHER = 250_000  # cells that are compared at once; a year of weekly news, or one whole drop
 
 

@@ -129,20 +129,27 @@ class Suite:
         if result is None:
             earlier = self._kept.find(before[0]) if before else None
             new = looked_at if earlier is None else looked_at[n_before:].reset_index(drop=True)
-            result = validator_of(self._batch, new, asked).validate_expectation_suite(expected)
+            validator = validator_of(self._batch, new, asked)
+            result = validator.validate_expectation_suite(expected)
             if earlier is not None:
                 add_earlier(earlier, result)
-            self._complete(frame, result, rules)
+            self._complete(frame, None if earlier else validator, result, rules)
             self._kept.keep(place, result)
         return result
 
-    def _complete(self, frame: pd.DataFrame, result: Any, rules: Sequence[Rule]) -> None:
-        """Ask again for every cell of what was missed: what was met costs half without them."""
+    def _complete(
+        self, frame: pd.DataFrame, validator: Any, result: Any, rules: Sequence[Rule]
+    ) -> None:
+        """Ask again for every cell of what was missed: what was met costs half without them.
+
+        Args:
+            validator: what answers for the frame; None = none that knows all of its rows.
+        """
         missed = {which(r) for r in result.results if not r.success}
         asked = [r.expectation for r in rules if (r.expectation.expectation_type, r.code) in missed]
         if asked:
             suite = gx.ExpectationSuite(name="missed", expectations=asked)
-            validator = validator_of(self._batch, frame, asked)
+            validator = validator or validator_of(self._batch, frame, asked)
             validator.result_format = {"result_format": "COMPLETE"}
             whole = validator.validate_expectation_suite(suite)
             again = {which(r): r for r in whole.results}
