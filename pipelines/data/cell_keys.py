@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,17 +30,18 @@ class CellKeys:
     def _fact(self, cells: pd.DataFrame) -> Int64s:
         """(N,) number of each kind and name."""
         (kinds, kind_names), (cleans, clean_names) = coded(cells["kind"]), coded(cells["clean"])
-        pair = kinds * len(clean_names) + cleans
-        there = np.flatnonzero(np.bincount(pair, minlength=len(kind_names) * len(clean_names)))
-        numbers = np.zeros(len(kind_names) * len(clean_names), dtype=np.int64)
-        named = [
-            (kind_names[at // len(clean_names)], clean_names[at % len(clean_names)]) for at in there
-        ]
+        n_cleans = len(clean_names) + 1  # one more where there is none
+        pair = (kinds + 1) * n_cleans + cleans + 1
+        numbers = np.zeros((len(kind_names) + 1) * n_cleans, dtype=np.int64)
+        there = np.flatnonzero(np.bincount(pair, minlength=len(numbers)))
+        every_kind, every_clean = [None, *kind_names], [None, *clean_names]
+        places = [divmod(int(at), n_cleans) for at in there]
+        named = [(every_kind[kind], every_clean[clean]) for kind, clean in places]
         numbers[there] = _numbered(named, self._facts)
         out: Int64s = numbers[pair]
         return out
 
 
-def _numbered(names: list[Hashable], known: dict[Hashable, int]) -> Int64s:
+def _numbered(names: Sequence[Hashable], known: dict[Hashable, int]) -> Int64s:
     """(names,) number of each, the same one in every drop."""
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)

@@ -36,9 +36,9 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
 def coded(texts: pd.Series) -> tuple[Int64s, pd.Index]:
     """(N,) which of the distinct texts each is, -1 where it has none; and the distinct texts."""
     if not isinstance(texts.dtype, pd.CategoricalDtype):
-        codes, distinct = pd.factorize(texts)
-        return codes.astype(np.int64), pd.Index(distinct)
-    return texts.cat.codes.to_numpy(dtype=np.int64), texts.cat.categories
+        places, distinct = pd.factorize(texts)
+        return places.astype(np.int64), pd.Index(distinct)
+    return np.asarray(texts.cat.codes, dtype=np.int64), texts.cat.categories
 
 
 def _texts(parts: Sequence[pd.Series]) -> pd.Categorical:

@@ -192,7 +192,7 @@ def of_records(files: pd.Series, rows: pd.Series, records: pd.MultiIndex) -> Boo
     file = names.get_indexer(records.get_level_values(0))  # -1 of a file that has none here
     asked = file.astype(np.int64) << 32 | records.get_level_values(1).to_numpy(dtype=np.int64)
     here = (codes << 32) | rows.to_numpy(dtype=np.int64)
-    return pd.Index(here).isin(asked[file >= 0])
+    return np.asarray(pd.Index(here).isin(asked[file >= 0]), dtype=bool)
 
 
 def _says(cells: pd.DataFrame, words: Collection[str]) -> Bools:
