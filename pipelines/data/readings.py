@@ -247,8 +247,8 @@ def _plain(raws: Sequence[RawDrop], cells: pd.DataFrame, keys: Int64s, drop_no: 
     units["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
     named = units[units["unit_id"].notna()]
     repeated = named[named.duplicated(["file", "unit_id"], keep=False)]
-    once = ~pd.DataFrame({"drop_no": drop_no, "key": keys}).duplicated(keep=False)
-    once &= cells["unit_id"].notna()
+    told = pd.Series(keys) if len(raws) == 1 else pd.DataFrame({"drop": drop_no, "key": keys})
+    once = ~told.duplicated(keep=False) & cells["unit_id"].notna()
     for nth, units_of_drop in repeated.groupby("drop_no")["unit_id"]:
         once &= ~((drop_no == nth) & cells["unit_id"].isin(units_of_drop))
     return np.asarray(once, dtype=bool)
