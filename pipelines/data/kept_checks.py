@@ -4,7 +4,8 @@
                                       about.json    its hash
 
 A check follows from the columns that its rules ask about, from the rules and from code. Of an
-unchanged week every check but those beside the last accepted version is one of the week before.
+unchanged week every check but those beside the last accepted version is one of the week before; of
+a new week the cells of older drops are rows of one of the week before (added_checks.py).
 """
 
 from __future__ import annotations

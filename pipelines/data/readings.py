@@ -3,7 +3,7 @@ content.
 
 A drop repeats almost all of the one before it. What it repeats was checked there already, so a run
 that has forty drops needs the whole of the newest alone: neither its memory nor its time grows with
-the drops.
+the drops. In the first drop of all everything is new, so what is kept of it is the whole.
 
 They lie in artifacts/cache/readings.
 """
@@ -95,7 +95,7 @@ def read_drops(
 
 
 def _first_of_all(drop: Drop, read: Read, kept: Path, name: str) -> RawDrop:
-    """A drop with none before it: all in it is new, so what is kept of it is the whole."""
+    """A drop with none before it, whole: from the source once, then from what is kept of it."""
     write_in_use(kept, [name])
     raw = load_one(kept / name, drop)
     if raw is None:
