@@ -85,8 +85,12 @@ def revisions(tables: Tables) -> pd.DataFrame:
 
     `cases` is NaN where a full drop withdrew the count.
     """
-    cases = tables.cases.sort_values(["unit_id", "week_no", "received_date"], kind="stable")
-    before = cases.groupby(["unit_id", "week_no"], sort=False)["cases"].shift()
+    keys = ["unit_id", "week_no"]
+    several = tables.cases[
+        tables.cases.duplicated(keys, keep=False)
+    ]  # of the rest none was changed
+    cases = several.sort_values([*keys, "received_date"], kind="stable")
+    before = cases.groupby(keys, sort=False)["cases"].shift()
     changed = cases.assign(cases_before=before)[before.notna()]
     columns = ["unit_id", "week_no", "cases_before", "cases", "received_date"]
     return changed[columns].reset_index(drop=True)
