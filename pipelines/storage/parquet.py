@@ -70,5 +70,5 @@ def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     one: no search for partitions and no thread is started.
     """
     table = pq.ParquetFile(path).read(columns=columns and list(columns), use_threads=False)
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True)  # a column is not copied again
+    frame: pd.DataFrame = table.to_pandas()
     return frame
