@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipelines.code_changes import CodeChanges
 from pipelines.contracts import Issue, Level
+from pipelines.data.cell_texts import plain
 from pipelines.data.findings import to_quarantine
 from pipelines.data.raw import (
     EVERY_UNIT,
@@ -110,7 +111,7 @@ def changed_figures(
     """Declared figures of units that drops tell differently: the newest value is read at all
     origins.
     """
-    own = cells[(cells["kind"] == "demographic") & cells["clean"].isin(figures)]
+    own = plain(cells[(cells["kind"] == "demographic") & cells["clean"].isin(figures)])
     values = own.dropna(subset=["number"]).groupby(["clean", "unit_id"])["number"].nunique()
     changed = values[values > 1].groupby(level="clean").size()
     return [

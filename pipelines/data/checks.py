@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
 from pipelines.data import drift, expectations, table_rules
+from pipelines.data.cell_texts import coded, plain
 from pipelines.data.raw import EVERY_UNIT, UNIT_COLUMNS, RawDrop, changed_cells
 from pipelines.data.suite import Finding, Rule, Suite
 from pipelines.data.tables import Tables
@@ -73,21 +75,28 @@ def check_cells(
     kept = config.updates != "full"  # a full drop's withdrawals are told by withdrawals.py
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
-        found = suite.run(
-            name, _frame_to_check(part.assign(withdrawn=part["withdrawn"] & kept)), rules
-        )
-        findings += [replace(f, rows=part.iloc[f.rows.index]) for f in found]
+        n_before = len(part) - _n_newest(part, raws[-1])
+        asked = {rule.expectation.column for rule in rules}
+        found = suite.run(name, _frame_to_check(part, kept, asked), rules, n_before)
+        findings += [replace(f, rows=plain(part.iloc[f.rows.index])) for f in found]
     for finding in findings:
         if finding.rule.quarantine:
             cells.loc[finding.rows.index, "number"] = np.nan
     return cells, findings
 
 
+def _n_newest(cells: pd.DataFrame, newest: RawDrop) -> int:
+    """How many of the cells the newest drop has: they are the last ones."""
+    codes, files = coded(cells["file"])
+    own = [str(file).split("/", 1)[0] == newest.drop.name for file in files]
+    return int(np.append(own, False)[codes].sum())
+
+
 def _cell_checks(
     cells: pd.DataFrame, config: DataConfig
 ) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
-    kind, name = cells["kind"], cells["clean"].astype(str)
-    names = name.unique()  # a few; asking each of a million cells takes a second
+    kind, name = cells["kind"], cells["clean"]
+    names = name.cat.categories  # a few; asking each of a million cells takes a second
     demographic = kind == "demographic"
     percent = name.isin([n for n in names if n.endswith("_pct")])
     dense = name.isin([n for n in names if n.endswith("_per_km2")])
@@ -104,20 +113,33 @@ def _cell_checks(
     ]
 
 
-def _frame_to_check(part: pd.DataFrame) -> pd.DataFrame:
-    """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
-    frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
-    by_file = frame.groupby("file")["number"]
-    value = frame["value"].astype(str)
+def _frame_to_check(part: pd.DataFrame, kept: bool, asked: Collection[str]) -> pd.DataFrame:
+    """The columns that rules look at, index 0..n-1; a number that is not one fails only as text.
+
+    Args:
+        kept: whether a withdrawn value stays as it was, which somebody must be told.
+        asked: names of these columns.
+    """
+    frame = part[["value", "number", "withdrawn"]].reset_index(drop=True)
+    frame["withdrawn"] &= kept
+    number = frame["number"]
+    if "fraction" in asked:
+        whole_or_not = np.isfinite(number) & ~_has_thousands(frame["value"])
+        frame["fraction"] = np.where(whole_or_not, number % 1, np.nan)
+    if "positive" in asked:
+        frame["positive"] = number.where(number > 0)
+    if "usual" in asked:
+        by_file = number.groupby(part["file"].array, observed=True)
+        enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
+        frame["usual"] = by_file.transform("median").where(enough & number.notna())
+    return frame
+
+
+def _has_thousands(value: pd.Series) -> Bools:
+    """(N,) which texts have a separator of thousands; each distinct one is looked at once."""
     fullmatch = re.compile(expectations.THOUSANDS).fullmatch
-    separated = [v for v in value.unique() if fullmatch(v)]
-    thousands = value.isin(separated).to_numpy()
-    enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
-    return frame.drop(columns="file").assign(
-        fraction=np.where(np.isfinite(frame["number"]) & ~thousands, frame["number"] % 1, np.nan),
-        positive=frame["number"].where(frame["number"] > 0),
-        usual=by_file.transform("median").where(enough & frame["number"].notna()),
-    )
+    separated = [v for v in value.unique() if fullmatch(str(v))]
+    return value.isin(separated).to_numpy(dtype=bool)
 
 
 def check_scenes(

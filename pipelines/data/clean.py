@@ -16,11 +16,15 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from pipelines.data.cell_texts import plain
 from pipelines.data.delays import delay_vintages
 from pipelines.data.months import month_end
 from pipelines.data.raw import RawDrop
 from pipelines.data.tables import Tables, ordered
 from pipelines.weeks import Calendar
+
+# Of raw.changed_cells, what the tables follow from.
+_READ = ("unit_id", "kind", "clean", "when", "number", "received_date")
 
 
 def build_tables(
@@ -44,13 +48,17 @@ def build_tables(
         return Tables.empty()
     says = cells["number"].notna() | (cells["withdrawn"].astype(bool) & withdraw)
     says |= cells["unknown_again"].astype(bool)
-    cells, kinds = cells.assign(says=says), cells["kind"]
+    cells, kinds = cells[list(_READ)].assign(says=says), cells["kind"]
     return Tables(
-        cases=ordered("cases", _cases(cells[kinds == "week"])),
-        climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
-        units=ordered("units", _units(rows, cells[kinds.isin(["population", "demographic"])])),
+        cases=plain(ordered("cases", _cases(cells[kinds == "week"]))),
+        climate=plain(ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws))),
+        units=ordered(
+            "units", _units(rows, plain(cells[kinds.isin(["population", "demographic"])]))
+        ),
         scenes=ordered("scenes", _scenes(scenes)),
-        series=ordered("series", _series(cells[kinds.isin(["weekly", "monthly"])], raws, calendar)),
+        series=ordered(
+            "series", _series(plain(cells[kinds.isin(["weekly", "monthly"])]), raws, calendar)
+        ),
         delays=delay_vintages(raws, rows["unit_id"].unique()),
     )
 
@@ -61,7 +69,7 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
     frame = frame.rename(columns={"when": "week_no", "number": "cases"})
     frame = frame.sort_values([*keys, "received_date"], kind="stable")
     reported = frame[frame["says"]]
-    before = reported.groupby(keys, sort=False)["cases"].shift()
+    before = reported.groupby(keys, sort=False, observed=True)["cases"].shift()
     vintages = reported[
         (reported["cases"] != before) & (reported["cases"].notna() | before.notna())
     ]

@@ -85,8 +85,12 @@ def revisions(tables: Tables) -> pd.DataFrame:
 
     `cases` is NaN where a full drop withdrew the count.
     """
-    cases = tables.cases.sort_values(["unit_id", "week_no", "received_date"], kind="stable")
-    before = cases.groupby(["unit_id", "week_no"], sort=False)["cases"].shift()
+    keys = ["unit_id", "week_no"]
+    several = tables.cases[
+        tables.cases.duplicated(keys, keep=False)
+    ]  # of the rest none was changed
+    cases = several.sort_values([*keys, "received_date"], kind="stable")
+    before = cases.groupby(keys, sort=False)["cases"].shift()
     changed = cases.assign(cases_before=before)[before.notna()]
     columns = ["unit_id", "week_no", "cases_before", "cases", "received_date"]
     return changed[columns].reset_index(drop=True)
@@ -96,8 +100,8 @@ def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     """Measures against the accepted version before: problem, measure, limit, detail, fix,
     period."""
     now, then = _counts(tables), _counts(previous)
-    both = now.index.intersection(then.index)
-    changed = now.loc[both] != then.loc[both]
+    both = now.merge(then, on=["unit_id", "week_no"], suffixes=("", "_before"))
+    changed = both["cases"] != both["cases_before"]
     share = float(changed.mean()) if len(both) else 0.0
     rows = [
         (
@@ -116,6 +120,5 @@ def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     )
 
 
-def _counts(tables: Tables) -> pd.Series:
-    known = latest_cases(tables).dropna(subset=["cases"])
-    return known.set_index(["unit_id", "week_no"])["cases"]
+def _counts(tables: Tables) -> pd.DataFrame:
+    return latest_cases(tables)[["unit_id", "week_no", "cases"]].dropna(subset=["cases"])

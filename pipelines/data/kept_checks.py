@@ -4,7 +4,8 @@
                                       about.json    its hash
 
 A check follows from the columns that its rules ask about, from the rules and from code. Of an
-unchanged week every check but those beside the last accepted version is one of the week before.
+unchanged week every check but those beside the last accepted version is one of the week before; of
+a new week the cells of older drops are rows of one of the week before (added_checks.py).
 """
 
 from __future__ import annotations
@@ -42,22 +43,28 @@ class KeptChecks:
     def __init__(self, folder: Path | None) -> None:
         self._folder, self._used = folder, set[str]()
 
-    def place(self, name: str, frame: pd.DataFrame, expectations: Sequence[Any]) -> Path | None:
-        """Where the result of a check is kept; None where its values have no sure hash.
+    def places(
+        self, name: str, frame: pd.DataFrame, expectations: Sequence[Any], parts: Sequence[int] = ()
+    ) -> list[Path | None]:
+        """Where the result of a check is kept, and of the same check of so many first rows; None
+        where values have no sure hash.
 
         Args:
             frame: the columns that are asked about, and no others.
         """
+        sizes = [len(frame), *parts]
         if self._folder is None:
-            return None
-        values = [_column(frame[column]) for column in sorted(map(str, frame))]
-        if None in values:
-            return None
+            return [None for _ in sizes]
+        columns = [_columns(frame[column], sizes) for column in sorted(map(str, frame))]
         asked = [one.configuration.to_json_dict() for one in expectations]
         versions = [importlib.metadata.version(library) for library in _LIBRARIES]
-        key = content_id([name, len(frame), values, asked, versions, code_id("data")])
-        self._used.add(key)
-        return self._folder / key
+        out: list[Path | None] = []
+        for nth, size in enumerate(sizes):
+            values = [column[nth] for column in columns]
+            key = content_id([name, size, values, asked, versions, code_id("data")])
+            out.append(None if None in values else self._folder / key)
+        self._used |= {place.name for place in out[:1] if place is not None}
+        return out
 
     def find(self, place: Path | None) -> Any:
         """The result as GX has it in memory; None if none is kept, or it is damaged."""
@@ -89,15 +96,18 @@ class KeptChecks:
             write_in_use(self._folder, self._used)
 
 
-def _column(values: pd.Series) -> list[str] | None:
-    """Type and hash of a column's values, in their order; None where different values may share a
-    hash, as 1 and "1" do in a column of both."""
-    kind = pd.api.types.infer_dtype(values, skipna=True)
-    if kind not in _PLAIN:
-        return None
+def _columns(values: pd.Series, sizes: Sequence[int]) -> list[list[str] | None]:
+    """Type and hash of so many first values of a column, in their order; None where different
+    values may share a hash, as 1 and "1" do in a column of both."""
+    kinds = [pd.api.types.infer_dtype(values[:size], skipna=True) for size in sizes]
+    if kinds[0] not in _PLAIN:
+        return [None for _ in sizes]
     missing = values.isna().to_numpy()
     filled = values.where(~missing, "") if values.dtype == object else values
     hashes = pd.util.hash_pandas_object(filled, index=False).to_numpy()
-    digest = hashlib.sha256(hashes.tobytes())
-    digest.update(missing.tobytes())
-    return [str(values.name), str(values.dtype), kind, digest.hexdigest()]
+    out: list[list[str] | None] = []
+    for size, kind in zip(sizes, kinds, strict=True):
+        digest = hashlib.sha256(hashes[:size].tobytes())
+        digest.update(missing[:size].tobytes())
+        out.append([str(values.name), str(values.dtype), kind, digest.hexdigest()])
+    return out

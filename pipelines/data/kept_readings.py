@@ -140,6 +140,8 @@ def _split(path: Path, count: int) -> list[pd.DataFrame]:
     """Rows of each drop."""
     frame = read_frame(path)
     nth = frame.pop(_NTH).to_numpy()
+    if count == 1:
+        return [frame]
     ends = np.searchsorted(nth, np.arange(count + 1))
     return [frame.iloc[start:end].reset_index(drop=True) for start, end in pairwise(ends)]
 

@@ -12,7 +12,7 @@ from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.data.cell_keys import CellKeys
 
 One = TypeVar("One")
-UNKNOWN = "\0"  # how a cell that is unknown again is remembered; no file holds it
+UNKNOWN = "\0unknown"  # how a cell that is unknown again is remembered; no file holds it
 _TOGETHER = 250_000  # cells that are compared at once; a year of weekly news, or one whole drop
 
 
@@ -24,21 +24,20 @@ class KnownValues:
         self._keys: Int64s = np.zeros(0, dtype=np.int64)
         self._values: Texts = np.zeros(0, dtype=object)
 
-    def compare(
-        self, cells: pd.DataFrame, unknown_again: Bools, drop_no: Int64s | None = None
-    ) -> tuple[Bools, Bools, Bools]:
+    def keys_of(self, cells: pd.DataFrame) -> Int64s:
+        """(N,) which cell each is, by raw.KEY_COLUMNS."""
+        return self._numbers.of(cells)
+
+    def compare(self, keys: Int64s, values: Texts, drops: Int64s) -> tuple[Bools, Bools, Bools]:
         """(N,) which cells are new or differ, which of them withdraw a value, and which were there
         before; then know them.
 
         Args:
-            unknown_again: (N,) cells whose value is not known any more.
-            drop_no: (N,) of which drop they are, never falling: a cell is compared with what
-                earlier drops had, and of several of one drop the first is known. None = all of
-                one.
+            keys: (N,) of keys_of.
+            values: (N,) UNKNOWN where a value is not known any more.
+            drops: (N,) of which drop they are, never falling: a cell is compared with what earlier
+                drops had, and of several of one drop the first is known.
         """
-        keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
-        values = np.where(unknown_again, UNKNOWN, values) if unknown_again.any() else values
-        drops = np.zeros(len(keys), dtype=np.int64) if drop_no is None else drop_no
         order = np.argsort(keys, kind="stable")
         is_first = _changes(keys[order]) | _changes(drops[order])
         first = order[is_first]  # of each cell in each drop
@@ -47,9 +46,8 @@ class KnownValues:
         back[order] = np.cumsum(is_first) - 1
         before, seen = before[back], seen[back]
         new = ~seen | (values != before)
-        withdrawn = seen & pd.isna(values) & ~pd.isna(before) & (before != UNKNOWN)
         self._learn(keys[first], values[first])
-        return new, np.asarray(withdrawn, dtype=bool), seen
+        return new, _withdrawn(before, values, seen), seen
 
     def _before(self, keys: Int64s, values: Texts) -> tuple[Texts, Bools]:
         """Of sorted keys, each once a drop: the value before it, and whether there was one."""
@@ -64,10 +62,24 @@ class KnownValues:
     def _learn(self, keys: Int64s, values: Texts) -> None:
         """Of sorted keys the last is the newest."""
         newest = np.append(_changes(keys)[1:], True) if len(keys) else np.zeros(0, dtype=bool)
-        every = np.concatenate([keys[newest], self._keys])
-        values = np.concatenate([values[newest], self._values])
-        self._keys, first = np.unique(every, return_index=True)  # the newest stands first
-        self._values = values[first]
+        keys, values = keys[newest], values[newest]
+        if not len(self._keys):
+            self._keys, self._values = keys, values
+            return
+        at = np.searchsorted(self._keys, keys)
+        seen = np.append(self._keys, -1)[at] == keys
+        self._values[at[seen]] = values[seen]
+        self._keys = np.insert(self._keys, at[~seen], keys[~seen])
+        self._values = np.insert(self._values, at[~seen], values[~seen])
+
+
+def _withdrawn(before: Texts, values: Texts, seen: Bools) -> Bools:
+    """(N,) which cells are empty now and had a value before."""
+    out = np.zeros(len(values), dtype=bool)
+    at = np.flatnonzero(seen)
+    at = at[pd.isna(values[at])]
+    out[at] = ~pd.isna(before[at]) & (before[at] != UNKNOWN)
+    return out
 
 
 def batches(items: Sequence[One], sizes: Sequence[int]) -> Iterator[list[One]]:

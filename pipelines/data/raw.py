@@ -18,8 +18,9 @@ import pandas as pd
 
 from pipelines.arrays import Bools, Float64s, Texts
 from pipelines.contracts import Issue, Level
+from pipelines.data.cell_texts import coded, joined
 from pipelines.data.drops import Drop
-from pipelines.data.known_values import KnownValues, batches
+from pipelines.data.known_values import UNKNOWN, KnownValues, batches
 
 Kind = Literal["week", "temp", "rain", "population", "demographic", "weekly", "monthly"]
 EVERY_UNIT = "*"  # of cells that hold for each unit, until across_drops.py spreads them
@@ -125,12 +126,13 @@ def issue(
 
 def numbers(text: Texts) -> Float64s:
     """(N,) numbers of texts, NaN where a text is None or no number."""
-    series = pd.Series(text, dtype=object)
-    number = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    codes, distinct = pd.factorize(text)  # most counts are one of a few
+    number = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")
+    out = np.append(number.to_numpy(dtype=np.float64), np.nan)
     # pandas reads "inf" as a number and "1e999" as none: to us it is the other way round
-    odd = np.flatnonzero(~np.isfinite(number) & series.notna().to_numpy())
-    number[odd] = [float(text[at]) if re.match(NUMBER, text[at]) else np.nan for at in odd]
-    return number
+    odd = np.flatnonzero(~np.isfinite(out[:-1]))
+    out[odd] = [float(distinct[at]) if re.match(NUMBER, distinct[at]) else np.nan for at in odd]
+    return out[codes]
 
 
 def changed_cells(
@@ -148,38 +150,49 @@ def changed_cells(
         unknown_again: these words, in any case of letters.
     """
     known, words = KnownValues(), {word.casefold() for word in unknown_again}
-    accepted = _records(units["file"], units["row"])
+    accepted = pd.MultiIndex.from_frame(
+        units[["file", "row"]].astype({"file": str, "row": "int64"})
+    )
     frames = [
         _changed(batch, accepted, words, known)
         for batch in batches(raws, [len(raw.cells) for raw in raws])
     ]
     columns = [*CELL_COLUMNS, "withdrawn", "unknown_again", "received_date"]
-    return pd.concat(frames or [empty(columns)], ignore_index=True)
+    return joined(frames) if frames else empty(columns)
 
 
 def _changed(
     raws: Sequence[RawDrop], accepted: pd.MultiIndex, words: Collection[str], known: KnownValues
 ) -> pd.DataFrame:
     """changed_cells of some drops after those that `known` knows."""
-    every = pd.concat([raw.cells for raw in raws], ignore_index=True)
+    cells = joined([raw.cells for raw in raws])
     drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
-    mine = _records(every["file"], every["unit_row"]).isin(accepted)
-    cells, drop_no = every[mine].reset_index(drop=True), drop_no[mine]
+    mine = of_records(cells["file"], cells["unit_row"], accepted)
+    if not mine.all():
+        cells, drop_no = cells[mine].reset_index(drop=True), drop_no[mine]
     unknown_again = _says(cells, words)
-    new, withdrawn, seen = known.compare(cells, unknown_again, drop_no)
+    values = cells["value"].to_numpy(dtype=object)
+    values = np.where(unknown_again, UNKNOWN, values) if unknown_again.any() else values
+    new, withdrawn, seen = known.compare(known.keys_of(cells), values, drop_no)
     received = np.array([raw.drop.info.received_date for raw in raws], dtype=object)
-    part = cells[new].assign(
-        value=cells["value"].mask(unknown_again)[new],
-        withdrawn=withdrawn[new],
-        unknown_again=(unknown_again & seen)[new],
-        received_date=received[drop_no[new]],
-    )
-    return part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")})
+    if unknown_again.any():
+        cells["value"] = cells["value"].mask(unknown_again)
+    cells["withdrawn"], cells["unknown_again"] = withdrawn, unknown_again & seen
+    cells["received_date"] = received[drop_no]
+    return cells if new.all() else cells[new]
 
 
-def _records(files: pd.Series, rows: pd.Series) -> pd.MultiIndex:
-    """Which record of which file, in types that compare alike."""
-    return pd.MultiIndex.from_arrays([files.astype(str), rows.astype("int64")])
+def of_records(files: pd.Series, rows: pd.Series, records: pd.MultiIndex) -> Bools:
+    """(N,) which of these are among some records of files.
+
+    Args:
+        records: file (str) and row of each.
+    """
+    codes, names = coded(files)
+    file = names.get_indexer(records.get_level_values(0))  # -1 of a file that has none here
+    asked = file.astype(np.int64) << 32 | records.get_level_values(1).to_numpy(dtype=np.int64)
+    here = (codes << 32) | rows.to_numpy(dtype=np.int64)
+    return np.asarray(pd.Index(here).isin(asked[file >= 0]), dtype=bool)
 
 
 def _says(cells: pd.DataFrame, words: Collection[str]) -> Bools:

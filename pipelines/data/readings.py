@@ -3,7 +3,7 @@ content.
 
 A drop repeats almost all of the one before it. What it repeats was checked there already, so a run
 that has forty drops needs the whole of the newest alone: neither its memory nor its time grows with
-the drops.
+the drops. In the first drop of all everything is new, so what is kept of it is the whole.
 
 They lie in artifacts/cache/readings.
 """
@@ -18,15 +18,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Bools, Int64s
+from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.code_changes import DeliveredCodes
 from pipelines.contracts import ADAPTERS, SOURCES, content_id
+from pipelines.data.cell_texts import joined
 from pipelines.data.drops import Drop
 from pipelines.data.kept_readings import load_one, load_together, save_one, save_together, together
 from pipelines.data.known_values import KnownValues, batches
 from pipelines.data.note_vintages import NewestNotes
 from pipelines.data.omitted import OmittedCells, can_be_followed
-from pipelines.data.raw import KEY_COLUMNS, RawDrop
+from pipelines.data.raw import RawDrop
 from pipelines.data.sources import Context
 from pipelines.data.withdrawals import input_of
 from pipelines.storage import sha256_file
@@ -66,9 +67,11 @@ def read_drops(
         meaning: JSON-able; whatever else a reading follows from (settings, code). Another meaning
             reads every drop anew.
     """
-    if kept is None or len(drops) < 2:
+    if kept is None or not drops:
         return [read(drop) for drop in drops]
     *names, newest_name = _names([_FORM, meaning], [hashes[drop.name] for drop in drops])
+    if not names and not options.full:
+        return [_first_of_all(drops[0], read, kept, newest_name)]
     out = load_together(kept, names, drops[:-1])
     n_together, before = len(out), _Repeated(options)
     for drop, name in list(zip(drops, names, strict=False))[n_together:]:
@@ -87,8 +90,18 @@ def read_drops(
         save_one(before.without(out, newest), kept / newest_name)
     if n_together < len(names) > 1:
         save_together(kept, names, out)
-    write_in_use(kept, [*names, newest_name, together(kept, names).name])
+    write_in_use(kept, [*names, newest_name, *([together(kept, names).name] if names else [])])
     return [*out, newest]
+
+
+def _first_of_all(drop: Drop, read: Read, kept: Path, name: str) -> RawDrop:
+    """A drop with none before it, whole: from the source once, then from what is kept of it."""
+    write_in_use(kept, [name])
+    raw = load_one(kept / name, drop)
+    if raw is None:
+        raw = read(drop)
+        save_one(raw, kept / name)
+    return raw
 
 
 def _names(meaning: object, hashes: Sequence[str]) -> list[str]:
@@ -169,36 +182,41 @@ class _Repeated:
         """(cells,) which cells of the drops are new or differ; then know them, and what the drops
         leave out, which is new when it comes again.
         """
-        cells, drop_no = _comparable(raws, self._options.full)
-        parts, order = [cells], [2 * drop_no]
+        cells = joined([raw.cells for raw in raws])
+        drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
+        keys = [self._known.keys_of(cells)]
+        values = [_comparable(raws, cells, keys[0], drop_no, self._options.full)]
+        order = [2 * drop_no]
         for nth, raw in enumerate(raws):
             if raw.absent is not None and len(raw.absent):
-                values = np.full(len(raw.absent), _UNLIKE, dtype=object)
-                parts.append(raw.absent.assign(value=values))
-                order.append(np.full(len(values), 2 * nth + 1))
-        every, number = pd.concat(parts, ignore_index=True), np.concatenate(order)
-        at = np.argsort(number, kind="stable")
-        new = np.zeros(len(every), dtype=bool)
-        unknown_again = np.zeros(len(every), dtype=bool)
-        new[at] = self._known.compare(every.iloc[at], unknown_again, number[at])[0]
+                keys.append(self._known.keys_of(raw.absent))
+                values.append(np.full(len(raw.absent), _UNLIKE, dtype=object))
+                order.append(np.full(len(raw.absent), 2 * nth + 1))
+        at = np.argsort(number := np.concatenate(order), kind="stable")
+        new = np.zeros(len(at), dtype=bool)
+        told = np.concatenate(keys)[at], np.concatenate(values)[at], number[at]
+        new[at] = self._known.compare(*told)[0]
         return new[: len(cells)]
 
 
 def _newest_of_units(cells: pd.DataFrame) -> Bools:
     """(cells,) one count of each unit and file: it shows that the unit had any."""
-    weekly = cells[cells["kind"] == "week"].sort_values("when", kind="stable")
+    weekly = cells.loc[cells["kind"] == "week", ["file", "unit_id", "when"]]
+    weekly = weekly.sort_values("when", kind="stable")
     newest = weekly.drop_duplicates(["file", "unit_id"], keep="last").index
     return np.asarray(cells.index.isin(newest))
 
 
-def _comparable(raws: Sequence[RawDrop], by_input: bool) -> tuple[pd.DataFrame, Int64s]:
-    """KEY_COLUMNS and values of all cells, and of which drop each is; a value that may yet be
-    refused with its record is like no other value.
+def _comparable(
+    raws: Sequence[RawDrop], cells: pd.DataFrame, keys: Int64s, drop_no: Int64s, by_input: bool
+) -> Texts:
+    """(cells,) values of the drops' cells; one that may yet be refused with its record is like no
+    other value.
 
     Args:
+        keys, drop_no: (cells,) which cell each is, and of which drop.
         by_input: in another file it is another value: a full file speaks for its own.
     """
-    cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
     values = cells["value"].to_numpy(dtype=object).copy()
     if by_input:
         files = cells["file"].astype(object)
@@ -207,9 +225,8 @@ def _comparable(raws: Sequence[RawDrop], by_input: bool) -> tuple[pd.DataFrame, 
         values[has_value] = (
             inputs[has_value] + "\0" + cells.loc[has_value, "value"].astype(str)
         ).to_numpy()
-    drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
-    values[~_plain(raws, cells, drop_no)] = _UNLIKE
-    return cells[list(KEY_COLUMNS)].assign(value=values), drop_no
+    values[~_plain(raws, cells, keys, drop_no)] = _UNLIKE
+    return values
 
 
 class _Unlike:
@@ -224,18 +241,14 @@ class _Unlike:
 _UNLIKE = _Unlike()
 
 
-def _plain(raws: Sequence[RawDrop], cells: pd.DataFrame, drop_no: Int64s) -> Bools:
+def _plain(raws: Sequence[RawDrop], cells: pd.DataFrame, keys: Int64s, drop_no: Int64s) -> Bools:
     """(cells,) whether a cell's unit has one record in its file, which nothing can refuse later."""
     units = pd.concat([raw.units[["file", "unit_id"]] for raw in raws], ignore_index=True)
     units["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
     named = units[units["unit_id"].notna()]
     repeated = named[named.duplicated(["file", "unit_id"], keep=False)]
-    of_repeated = _pairs(drop_no, cells["unit_id"]).isin(
-        _pairs(repeated["drop_no"].to_numpy(), repeated["unit_id"])
-    )
-    again = cells.assign(drop_no=drop_no).duplicated(["drop_no", *KEY_COLUMNS], keep=False)
-    return np.asarray(cells["unit_id"].notna() & ~of_repeated & ~again, dtype=bool)
-
-
-def _pairs(drop_no: Int64s, units: pd.Series) -> pd.MultiIndex:
-    return pd.MultiIndex.from_arrays([drop_no, units.astype(object)])
+    told = pd.Series(keys) if len(raws) == 1 else pd.DataFrame({"drop": drop_no, "key": keys})
+    once = ~told.duplicated(keep=False) & cells["unit_id"].notna()
+    for nth, units_of_drop in repeated.groupby("drop_no")["unit_id"]:
+        once &= ~((drop_no == nth) & cells["unit_id"].isin(units_of_drop))
+    return np.asarray(once, dtype=bool)

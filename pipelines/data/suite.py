@@ -20,6 +20,7 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context.types import resource_identifiers as identifiers
 
 from pipelines.contracts import Issue, Level
+from pipelines.data.added_checks import add_earlier, count_successes
 from pipelines.data.docs_site import leave_what_is_shown, site_config
 from pipelines.data.gx_results import summary, which
 from pipelines.data.gx_validator import frame_asked_about, validator_of
@@ -89,15 +90,22 @@ class Suite:
         self._results: list[dict[str, Any]] = []
         self.broken: list[Issue] = []  # checks that GX could not make
 
-    def run(self, name: str, frame: pd.DataFrame, rules: tuple[Rule, ...]) -> list[Finding]:
-        """Misses of each rule on a frame with index 0..n-1; `name` is unique within the suite."""
+    def run(
+        self, name: str, frame: pd.DataFrame, rules: tuple[Rule, ...], n_before: int = 0
+    ) -> list[Finding]:
+        """Misses of each rule on a frame with index 0..n-1; `name` is unique within the suite.
+
+        Args:
+            n_before: so many first rows may have been checked in an earlier run already: only for
+                rules that look at each row by itself.
+        """
         if frame.empty:
             return []
         for rule in rules:
             rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
             rule.expectation.severity = _SEVERITY[rule.level]
         expected = gx.ExpectationSuite(name=name, expectations=[r.expectation for r in rules])
-        result = self._result(name, frame, expected, rules)
+        result = self._result(name, frame, expected, rules, n_before)
         self._checked.append((expected, result))
         self._results.append(
             {
@@ -110,28 +118,43 @@ class Suite:
         by_code = [(r, known[which(r)]) for r in result.results]
         return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
 
-    def _result(self, name: str, frame: pd.DataFrame, expected: Any, rules: Sequence[Rule]) -> Any:
+    def _result(
+        self, name: str, frame: pd.DataFrame, expected: Any, rules: Sequence[Rule], n_before: int
+    ) -> Any:
         """What GX found, now or when the same was asked before."""
         asked = [rule.expectation for rule in rules]
-        place = self._kept.place(name, frame_asked_about(frame, asked), asked)
+        looked_at = frame_asked_about(frame, asked)
+        place, *before = self._kept.places(name, looked_at, asked, [n_before] if n_before else [])
         result = self._kept.find(place)
         if result is None:
-            validator = validator_of(self._batch, frame, asked)
+            earlier = self._kept.find(before[0]) if before else None
+            new = looked_at if earlier is None else looked_at[n_before:].reset_index(drop=True)
+            validator = validator_of(self._batch, new, asked)
             result = validator.validate_expectation_suite(expected)
-            self._complete(validator, result, rules)
+            if earlier is not None:
+                add_earlier(earlier, result)
+            self._complete(frame, None if earlier else validator, result, rules)
             self._kept.keep(place, result)
         return result
 
-    def _complete(self, validator: Any, result: Any, rules: Sequence[Rule]) -> None:
-        """Ask again for every cell of what was missed: what was met costs half without them."""
+    def _complete(
+        self, frame: pd.DataFrame, validator: Any, result: Any, rules: Sequence[Rule]
+    ) -> None:
+        """Ask again for every cell of what was missed: what was met costs half without them.
+
+        Args:
+            validator: what answers for the frame; None = none that knows all of its rows.
+        """
         missed = {which(r) for r in result.results if not r.success}
         asked = [r.expectation for r in rules if (r.expectation.expectation_type, r.code) in missed]
         if asked:
             suite = gx.ExpectationSuite(name="missed", expectations=asked)
+            validator = validator or validator_of(self._batch, frame, asked)
             validator.result_format = {"result_format": "COMPLETE"}
             whole = validator.validate_expectation_suite(suite)
             again = {which(r): r for r in whole.results}
             result.results = [again.get(which(r), r) for r in result.results]
+            count_successes(result)
 
     def _finding(self, name: str, frame: pd.DataFrame, result: Any, rule: Rule) -> Finding | None:
         if result.success:

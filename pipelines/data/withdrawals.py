@@ -21,6 +21,7 @@ import pandas as pd
 from pipelines.arrays import Int64s
 from pipelines.contracts import Issue, Level
 from pipelines.data.cell_keys import CellKeys
+from pipelines.data.cell_texts import plain
 from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, UNIT_COLUMNS, RawDrop, issue
 
 _NAMED = 5
@@ -176,7 +177,7 @@ def unknown_again_issues(cells: pd.DataFrame) -> list[Issue]:
 
 def _by_file(cells: pd.DataFrame, code: str, why: str, fix: str) -> list[Issue]:
     out = []
-    for file, rows in cells.groupby("file", sort=False):
+    for file, rows in plain(cells).groupby("file", sort=False):
         units = sorted(rows["unit_id"].astype(str).unique())
         counted = ", ".join(
             f"{n} {_WORDS[str(kind)]}" for kind, n in rows["kind"].value_counts(sort=False).items()

@@ -19,7 +19,7 @@ from pipelines.data import kept_readings
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop, list_drops
 from pipelines.data.raw import RawDrop
-from pipelines.data.readings import can_be_kept, meaning_of, read_drops
+from pipelines.data.readings import ReadingOptions, can_be_kept, meaning_of, read_drops
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import source_of
 from pipelines.data.sources.sample import package_table
@@ -73,7 +73,11 @@ def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
 
 
 def read(
-    ministry: Ministry, kept: Path | None, meaning: str = "m", names: list[str] | None = None
+    ministry: Ministry,
+    kept: Path | None,
+    meaning: str = "m",
+    names: list[str] | None = None,
+    full: bool = False,
 ) -> list[RawDrop]:
     drops, source = list_drops(ministry.drops), source_of(ministry.context.config)
     hashes = {
@@ -85,7 +89,7 @@ def read(
             names.append(drop.name)
         return source.read_raw(drop, ministry.context)
 
-    return read_drops(drops, once, hashes, kept, meaning)
+    return read_drops(drops, once, hashes, kept, meaning, ReadingOptions(full))
 
 
 def same(one: Tables, other: Tables) -> None:
@@ -133,6 +137,36 @@ def test_an_old_drop_is_not_read_again(ministry, tmp_path):
     names: list[str] = []
     read(ministry, tmp_path / "kept", names=names)
     assert names == [list_drops(ministry.drops)[-1].name]
+
+
+def test_the_first_drop_is_kept_whole_when_it_is_read(ministry, tmp_path):
+    rows = "".join(f"{unit},2018,1,{nth}\n" for nth, unit in enumerate("abcdefgh"))
+    counts = f"code,year,week,cases\n{rows}i,2018,1,x\na,2018,2,\n,2018,2,3\n"
+    ministry.bring("2018-01-16", cases_csv=counts)
+    (whole,) = read(ministry, None)
+    read(ministry, tmp_path / "kept")
+    names: list[str] = []
+    (kept,) = read(ministry, tmp_path / "kept", names=names)
+    assert names == []
+    for name in ("units", "cells", "refused"):
+        pd.testing.assert_frame_equal(getattr(kept, name), getattr(whole, name))
+    assert (kept.issues, kept.n_received, kept.spans) == (
+        whole.issues,
+        whole.n_received,
+        whole.spans,
+    )
+    ministry.bring("2018-01-23", cases_csv=counts + "a,2018,2,7\n")
+    read(ministry, tmp_path / "kept", names=names)
+    assert names == ["2018-01-23"]
+
+
+def test_of_a_full_drop_with_none_before_it_the_source_is_read(ministry, tmp_path):
+    ministry.bring("2018-01-16", cases_csv="code,year,week,cases\na,2018,1,5\n")
+    names: list[str] = []
+    for _ in range(2):
+        (raw,) = read(ministry, tmp_path / "kept", names=names, full=True)
+        assert raw.absent is None
+    assert len(names) == 2
 
 
 def test_a_value_of_a_refused_record_counts_when_a_later_drop_tells_it_well(tmp_path):

@@ -11,8 +11,9 @@ import pandas as pd
 
 from pipelines.code_changes import CodeChanges
 from pipelines.config import DataConfig
+from pipelines.data.cell_texts import joined
 from pipelines.data.known_values import batches
-from pipelines.data.raw import YEARLY_COLUMNS, RawDrop, empty
+from pipelines.data.raw import YEARLY_COLUMNS, RawDrop, empty, of_records
 from pipelines.data.tables import Tables
 
 ANY_INPUT = ""  # of units that accepted tables know: which file named them is not kept there
@@ -51,10 +52,10 @@ def arrivals(raws: Sequence[RawDrop], rows: pd.DataFrame) -> dict[str, Arrived]:
 
 def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str, frozenset[str]]]:
     """Arrived.counted of each drop."""
-    columns = ["kind", "value", "row", "file", "unit_row", "unit_id"]
-    cells = pd.concat([raw.cells[columns] for raw in raws], ignore_index=True)
-    cells["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
-    cells = cells[cells["kind"] == "week"]
+    columns = ["value", "row", "file", "unit_row", "unit_id"]
+    weekly = [raw.cells.loc[raw.cells["kind"] == "week", columns] for raw in raws]
+    cells = joined(weekly)
+    cells["drop_no"] = np.repeat(np.arange(len(raws)), [len(one) for one in weekly])
     out: dict[Any, dict[str, frozenset[str]]] = {nth: {} for nth in range(len(raws))}
     for drop_no, file in cells[["drop_no", "file"]].drop_duplicates().itertuples(index=False):
         out[drop_no][_input(file)] = frozenset()
@@ -62,8 +63,8 @@ def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str,
         cells["row"] > 0
     )  # else a full drop's word on who is left out
     named = cells.loc[has_value, ["drop_no", "file", "unit_row", "unit_id"]].drop_duplicates()
-    at = pd.MultiIndex.from_arrays([named["file"].astype(str), named["unit_row"].astype("int64")])
-    named = named[at.isin(accepted) & named["unit_id"].notna().to_numpy()]
+    named = named[of_records(named["file"], named["unit_row"], accepted)]
+    named = named[named["unit_id"].notna()]
     for (drop_no, file), units in named.groupby(["drop_no", "file"], observed=True)["unit_id"]:
         out[drop_no][_input(file)] = frozenset(map(str, units))
     return list(out.values())

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Float64s, Positions
+from pipelines.data.cell_texts import coded
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import Arrived
@@ -105,9 +107,13 @@ def assess(
 
 def _by_drop(cells: pd.DataFrame, drops: Sequence[Drop]) -> list[Positions]:
     """Rows of each drop."""
-    names = {file: str(file).split("/", 1)[0] for file in cells["file"].unique()}
-    found = cells.groupby(cells["file"].astype(object).map(names), sort=False).indices
-    return [np.asarray(found.get(drop.name, ()), dtype=np.intp) for drop in drops]
+    codes, files = coded(cells["file"])
+    nth = {drop.name: n for n, drop in enumerate(drops)}
+    of_file = np.array([nth.get(str(file).split("/", 1)[0], -1) for file in files], dtype=np.int64)
+    of_cell = np.append(of_file, -1)[codes]
+    in_order = np.argsort(of_cell, kind="stable")
+    starts = np.searchsorted(of_cell[in_order], np.arange(len(drops) + 1))
+    return [in_order[start:end] for start, end in pairwise(starts)]
 
 
 class _SoFar:

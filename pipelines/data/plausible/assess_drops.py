@@ -43,7 +43,7 @@ def assess_drops(
     meaning = [code_id(), limits.model_dump(mode="json"), immature, repr(context.calendar)]
     unknown = unknown_now(cells, context.config.updates == "full")
     found = assess(
-        cells.assign(withdrawn=unknown),
+        _with_withdrawn(cells, unknown),
         [raw.drop for raw in raws],
         context.calendar,
         limits,
@@ -56,7 +56,14 @@ def assess_drops(
     )
     held = unknown & ~found.cells["withdrawn"].reindex(cells.index, fill_value=False)
     withdrawn = cells["withdrawn"].astype(bool) & ~held
-    return replace(found, cells=found.cells.assign(withdrawn=withdrawn))
+    return replace(found, cells=_with_withdrawn(found.cells, withdrawn))
+
+
+def _with_withdrawn(cells: pd.DataFrame, withdrawn: pd.Series) -> pd.DataFrame:
+    """The cells with another `withdrawn`; their other columns are not copied."""
+    out = cells.copy(deep=False)
+    out["withdrawn"] = withdrawn
+    return out
 
 
 def unknown_now(cells: pd.DataFrame, full: bool) -> pd.Series:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from pipelines.arrays import Texts
+from pipelines.data.cell_texts import plain
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.gone import UNITS_GONE
@@ -67,7 +68,8 @@ def doubts_of(
     own: pd.DataFrame, one: Suspicion, drop: Drop, answers: Mapping[str, Answer]
 ) -> tuple[Cause, pd.DataFrame]:
     """The cause, and DOUBT_COLUMNS of its cells."""
-    values = own[[*CELL_KEYS, "number"]].drop_duplicates(list(CELL_KEYS))
+    values = own.loc[own["unit_id"].isin(one.cells["unit_id"]), [*CELL_KEYS, "number"]]
+    values = plain(values).drop_duplicates(list(CELL_KEYS))
     values = (
         one.cells[list(CELL_KEYS)].drop_duplicates().merge(values, on=list(CELL_KEYS), how="left")
     )
@@ -152,7 +154,7 @@ def superseded(doubts: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Earlier doubts, of which those are over whose cells a later drop says otherwise."""
     if doubts.empty:
         return doubts
-    answers = _keys(own[own["number"].notna()])
+    answers = _keys(own[own["number"].notna() & own["unit_id"].isin(doubts["unit_id"])])
     again = _keys(doubts).isin(answers)
     over = (again | (doubts["when"] == NO_WEEK)) & (doubts["answer"] == "")
     return doubts.assign(answer=doubts["answer"].mask(over, SUPERSEDED))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Bools, Float64s, Positions
+from pipelines.data.cell_texts import coded, plain
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.suspicion import no_cells
@@ -146,7 +147,7 @@ class History:
             dict(self._others),
             others,
             first,
-            cells.loc[cells["withdrawn"].astype(bool), _KEYS].reset_index(drop=True),
+            plain(cells.loc[cells["withdrawn"].astype(bool), _KEYS]).reset_index(drop=True),
             arrived or Arrived(),
             dict(self._expected),
             self._immature,
@@ -160,7 +161,7 @@ class History:
         number = weekly["number"].to_numpy(np.float64)
         says = np.isfinite(number) | weekly["withdrawn"].to_numpy(dtype=bool)
         self._counts[row[says], column[says]] = number[says]
-        for kind, frame in _by_kind(cells[cells["number"].notna()]).items():
+        for kind, frame in _by_kind(cells, known=True).items():
             before = self._others.get(kind)
             both = frame if before is None else pd.concat([before, frame], ignore_index=True)
             once = both.drop_duplicates(_KEYS, keep="last")
@@ -201,9 +202,8 @@ class History:
         self._expected = {name: units - left for name, units in self._expected.items()}
 
     def _places(self, weekly: pd.DataFrame) -> tuple[Positions, Positions]:
-        row = pd.Index(self._units, dtype=object).get_indexer(
-            pd.Index(weekly["unit_id"], dtype=object)
-        )
+        codes, units = coded(weekly["unit_id"])
+        row = pd.Index(self._units, dtype=object).get_indexer(units)[codes]
         return row, (weekly["when"].to_numpy(np.int64) - self._first).astype(np.intp)
 
     def _make_room(self, weekly: pd.DataFrame) -> None:
@@ -222,9 +222,9 @@ class History:
         self._first, self._counts = low, grown
 
 
-def _by_kind(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Kind -> cells of it, without weekly counts."""
-    others = cells.loc[cells["kind"] != "week", [*_KEYS, "number"]]
-    others = others.assign(number=others["number"].astype("float64"))
-    groups = others.groupby(others["kind"].astype(str), sort=True)
+def _by_kind(cells: pd.DataFrame, known: bool = False) -> dict[str, pd.DataFrame]:
+    """Kind -> cells of it, without weekly counts; where `known`, those with a number."""
+    asked = (cells["kind"] != "week") & (cells["number"].notna() | (not known))
+    others = plain(cells.loc[asked, [*_KEYS, "number"]]).astype({"number": "float64"})
+    groups = others.groupby("kind", sort=True)
     return {str(kind): frame.reset_index(drop=True) for kind, frame in groups}

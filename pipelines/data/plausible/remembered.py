@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.contracts import content_id
+from pipelines.data.cell_texts import joined
 from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.suspicion import (
     CELL_KEYS,
@@ -96,8 +97,8 @@ def cell_hashes(parts: Sequence[pd.DataFrame], more: Sequence[str] = _VALUES) ->
     if not parts:
         return []
     sizes = [len(part) for part in parts]
-    cells = pd.concat([part[[*CELL_KEYS, *more]] for part in parts], ignore_index=True)
-    columns: dict[str, pd.Series] = {n: cells[n].astype(str) for n in CELL_KEYS[:-1]}
+    cells = joined([part[[*CELL_KEYS, *more]] for part in parts])
+    columns = {name: cells[name] for name in CELL_KEYS[:-1]}
     columns["when"] = cells["when"].astype("int64")
     columns.update({name: cells[name].astype("float64") for name in more})
     values = pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()

@@ -103,7 +103,8 @@ def _cells(wide: WideTable) -> pd.DataFrame:
     known, rows = [wide.columns[i] for i in at], wide.table.rows
     row, column = (index.ravel() for index in np.indices((len(rows), len(at))))
     value = wide.table.cells[:, at].ravel().astype(object)
-    value[np.isin(value.astype(str), _NOT_KNOWN)] = None
+    for word in _NOT_KNOWN:
+        value[value == word] = None
     frame = pd.DataFrame(
         {
             "file": _spread([wide.table.file], np.zeros(len(row), dtype=np.int64)),
