@@ -62,6 +62,11 @@ def loaded_here() -> None:
     _loaded.set(True)
 
 
+def threads() -> set[threading.Thread]:
+    """Those of this process that run Python."""
+    return set(threading.enumerate())
+
+
 @contextmanager
 def running(work: Work, out: int, errors: int) -> Iterator[Apart]:
     """The other process; it is ended if it still runs when the block is left.
@@ -80,7 +85,7 @@ def running(work: Work, out: int, errors: int) -> Iterator[Apart]:
 
 
 def _started(work: Work, out: int, errors: int) -> Apart:
-    if _loaded.get() and threading.active_count() == 1:
+    if _loaded.get() and len(threads()) == 1:
         return _Forked(work, out, errors)
     return subprocess.Popen(
         work.command,

@@ -57,14 +57,17 @@ def test_a_process_that_loaded_the_libraries_forks() -> None:
 
 
 def test_beside_another_thread_nothing_is_forked() -> None:
-    end = threading.Event()
-    other = threading.Thread(target=end.wait)
-    other.start()
-    try:
-        assert _forked(_saying("forked"))[1] == "started\n"
-    finally:
-        end.set()
-        other.join()
+    def beside() -> tuple[int, str, str]:
+        end = threading.Event()
+        other = threading.Thread(target=end.wait)
+        other.start()
+        try:
+            return _said(_saying("forked"))
+        finally:
+            end.set()
+            other.join()
+
+    assert as_loaded(beside)[1] == "started\n"
 
 
 def test_the_result_of_a_forked_function_is_the_exit_code() -> None:

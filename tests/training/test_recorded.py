@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.by_torch import BY_TORCH
 
 from pipelines.config import load_profile
 from pipelines.training.recipe import train_recipes
@@ -49,7 +50,7 @@ def test_lambda_epochs_and_their_reason_are_those_that_were_recorded(head, fitte
 
 
 def test_recipes_of_the_sample_have_the_ids_that_its_champions_were_judged_by():
-    profile = load_profile("sample", **{"train.tuned": {}})  # as it was then
+    profile = load_profile("sample", **BY_TORCH, **{"train.tuned": {}})  # as it was then
     ids = {head: profile.recipe_id(head) for head in HEADS}
     assert ids == {
         "linear": "1150b227661078d6",
