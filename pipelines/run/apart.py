@@ -18,11 +18,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 _END_TIMEOUT_S = 30.0
 # A thread that is started later has it not: only the process's own may fork.
 _loaded: ContextVar[bool] = ContextVar("loaded", default=False)
+
+# Streams of the process that was forked, as Airflow's tasks have: let go of, they would close the
+# files 1 and 2 that the child has anew.
+_replaced: list[TextIO] = []
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class _Forked:
 
 def _become(work: Work, out: int, errors: int) -> None:
     """In the child: take on what a new process would have, then work."""
+    _replaced.extend((sys.stdout, sys.stderr))
     for place, taken in enumerate((os.open(os.devnull, os.O_RDONLY), out, errors)):
         os.dup2(taken, place)
     sys.stdout, sys.stderr = (os.fdopen(place, "w", encoding="utf-8") for place in (1, 2))

@@ -111,6 +111,33 @@ def test_log_lines_of_a_forked_process_go_where_it_sends_them(
     assert caplog.messages == []
 
 
+OWNS_ITS_STREAMS = """
+import os, subprocess, sys, tempfile
+from pipelines.run import apart
+sys.stdout, sys.stderr = os.fdopen(os.dup2(1, 1), "w"), os.fdopen(os.dup2(2, 2), "w")
+apart.loaded_here()
+
+def main():
+    print("out", flush=True)
+    print("errors", file=sys.stderr, flush=True)
+    return 0
+
+with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+    work = apart.Work(main, [], {})
+    with apart.running(work, out.fileno(), errors.fileno()) as process:
+        code = process.wait(timeout=60)
+    out.seek(0), errors.seek(0)
+    print(code, out.read(), errors.read())
+"""
+
+
+def test_a_process_that_owns_its_streams_does_not_close_the_childs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWNS_ITS_STREAMS], capture_output=True, text=True, timeout=_WAIT_S
+    )
+    assert done.stdout == "0 b'out\\n' b'errors\\n'\n", done.stderr
+
+
 def test_a_forked_process_ends_at_a_signal_that_its_parent_would_survive() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
