@@ -92,9 +92,9 @@ def _cases(home: Path) -> list[_Case]:
     prompts = [_PROMPT.format(week=at, a=7 * at, b=300 + at) for at in range(1, 33)]
     dinov2 = _random_dinov2(home / "dinov2-base")
     return [
-        _Case("EfficientNet-Lite0", embed.image, "float32", scenes, 3.5, 0.9999),
+        _Case("EfficientNet-Lite0", embed.image.by_torch(), "float32", scenes, 3.5, 0.9999),
         _Case("DINOv2-base shape", dinov2, "bfloat16", scenes[:4], 3.5, 0.999, True),
-        _Case("MiniLM", embed.text, "bfloat16", prompts, 2.5, 0.999),
+        _Case("MiniLM", embed.text.by_torch(), "bfloat16", prompts, 2.5, 0.999),
     ]
 
 

@@ -23,9 +23,9 @@ def run(profile: str, home: Path) -> Iterator[dict[str, object]]:
 
     steps.start("first", {"profile": profile})
     for name, step in STEPS.items():
-        before = _bytes_below(home)
+        before = bytes_below(home)
         spent = took(_once(step))
-        grown = _bytes_below(home) - before
+        grown = bytes_below(home) - before
         yield {"step": name, **asdict(spent), "peak_bytes": peak_bytes(), "disk_bytes": grown}
 
 
@@ -33,8 +33,8 @@ def _once(step: Callable[[str], object]) -> Callable[[], object]:
     return partial(step, "first")
 
 
-def _bytes_below(folder: Path) -> int:
-    """On the disk; a file with several names counts once."""
+def bytes_below(folder: Path) -> int:
+    """Of files on the disk; one with several names counts once."""
     seen = {(s.st_dev, s.st_ino): s.st_blocks * 512 for s in _stats(folder)}
     return sum(seen.values())
 

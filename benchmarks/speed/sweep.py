@@ -108,7 +108,12 @@ def _of(size: Size) -> list[Row]:
                 for kind in HEADS
             ]
 
-    found = sweep(every, fold)
+    found: list[Float64s] = []
+
+    def ours() -> None:
+        found[:] = sweep(every, fold)
+
+    own, loaded, plain = _in_turn([ours, lambda: rival(2), lambda: rival(0)], size.rounds)
     rival(0, EPOCHS)
     apart = [np.abs(own[_SHOWN, 1:] - curve) for own, curve in zip(found, curves, strict=True)]
     note = (
@@ -116,8 +121,6 @@ def _of(size: Size) -> list[Row]:
         f"{len(LAMBDAS)} lambdas; Brier there differs by {max(a[:6].max() for a in apart):.0e} "
         f"over 6 epochs, {max(a.max() for a in apart):.0e} over {EPOCHS}"
     )
-    works = [lambda: sweep(every, fold), lambda: rival(2), lambda: rival(0)]
-    own, loaded, plain = _in_turn(works, size.rounds)
     limit = _limit(size, float(np.median([one.wall for one in own])))
     factor = len(LAMBDAS) * EPOCHS / size.rival_epochs
     work = (
