@@ -27,6 +27,7 @@ from pipelines.embed.openvino_network import core, openvino
 from pipelines.encoder_config import RuntimeConfig
 from pipelines.storage import sha256_file, write_json
 
+_ROUNDS = 3
 _SIDE = 2048  # of the matrices whose product is the limit
 _PREPROCESSOR = {
     "crop_size": {"height": 224, "width": 224},
@@ -128,7 +129,9 @@ def _on_one_core(case: _Case, home: Path, limit_gflops: float) -> Row:
     if least <= case.cosine:
         raise RuntimeError(f"{case.name}: least cosine {least:.6f}, above {case.cosine} is asked")
     work = _gflops(torch, case.inputs)
-    own, rival = side_by_side(lambda: ours.encode(case.inputs), lambda: torch.encode(case.inputs))
+    own, rival = side_by_side(
+        lambda: ours.encode(case.inputs), lambda: torch.encode(case.inputs), _ROUNDS
+    )
     reached = work / min(one.wall for one in own)
     share = reached / limit_gflops
     return timed_row(
@@ -203,7 +206,7 @@ def _on_two_cores(case: _Case, home: Path) -> Row:
     pieces = [case.inputs[:half], case.inputs[half:]]
     with _workers(case.ours, home) as ours, _workers(case.config, home) as torch:
         own, rival = side_by_side(
-            lambda: list(ours.map(_work, pieces)), lambda: list(torch.map(_work, pieces)), rounds=3
+            lambda: list(ours.map(_work, pieces)), lambda: list(torch.map(_work, pieces)), _ROUNDS
         )
     return timed_row(
         f"{case.name}: {len(case.inputs)} inputs by two processes of one thread",

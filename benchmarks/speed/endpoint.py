@@ -20,7 +20,7 @@ from benchmarks.speed.side_by_side import wait_until_quiet
 from pipelines.contracts import LINEAR
 
 _CONNECTIONS = (1, 8, 32)
-_ROUNDS, _STARTS = 3, 3
+_ROUNDS, _STARTS = 3, 2
 _SECONDS = 2.0
 _PROMPTS = 200  # new ones in the round of new prompts
 _RIVAL = "mlflow models serve, 1 worker, the same bundle, loader and machine"

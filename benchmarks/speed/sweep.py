@@ -57,7 +57,7 @@ class Size:
         return max(self.image, self.text)
 
 
-SIZES = (Size(512, 512, 40.0, 3, 10), Size(4096, 768, 7.0, 2, 6))
+SIZES = (Size(512, 512, 40.0, 3, 10), Size(4096, 768, 7.0, 2, 4))
 
 
 def planted(size: Size) -> tuple[FusedRows, HeadFold]:
