@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Airflow's supervisor notices the end of a third to a half of all tasks only after a whole heartbeat interval. A
-# task's process closes its pipes a moment before it can be waited for. If the supervisor reads the last of
+# Airflow's supervisor notices the end of a third to a half of all tasks only after a whole heartbeat
+# interval. A task's process closes its pipes a moment before it can be waited for. If the supervisor reads the last of
 # them in that moment, it goes back to waiting for events on no pipes at all, for `[workers]
 # min_heartbeat_interval` (5 seconds by default), and the executor's slot stays taken so long. A pipeline of
 # short tasks on two slots loses seconds a task; the task's own duration in the grid does not show it.

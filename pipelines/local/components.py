@@ -140,7 +140,8 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         "EXECUTION_API__JWT_EXPIRATION_TIME": LONGEST_TASK_S,
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # seconds; 1 by default, paid once a task
         # A task that has ended holds its process until the next look of its supervisor, which waits
-        # this long (5 seconds by default) where its pipes closed before it did: every second task.
+        # this long (5 seconds by default) if its pipes closed before it did: up to every second one
+        # (findings/airflow_supervisor_waits_a_heartbeat_after_a_task_ended.sh).
         "WORKERS__MIN_HEARTBEAT_INTERVAL": HEARTBEAT_S,
         "WORKERS__MAX_FAILED_HEARTBEATS": API_AWAY_S // HEARTBEAT_S,
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": ports["scheduler_health"],
