@@ -34,7 +34,8 @@ def of_converted(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
     held = held_by_rows(paths, retained) if old else None
     if held is None:
         return
-    named = named_weights(paths, retained) | {json.loads(s)["weights_sha256"] for s in held}
+    in_rows = {json.loads(spec).get("weights_sha256") for spec in held}
+    named = named_weights(paths, retained) | in_rows
     for folder in old:
         if why := _why(folder, named):
             yield item(paths, ROOM, folder, f"{why}; converted {weeks} weeks ago or before")
@@ -43,9 +44,9 @@ def of_converted(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
 def _why(folder: Path, named: set[str]) -> str:
     """Why a network may go; "" if it may not."""
     made_of = read_json(folder / MADE_OF)
-    if made_of["weights_sha256"] not in named:
+    if made_of.get("weights_sha256") not in named:
         return "no rows, profile or adopted encoder needs its weights"
-    versions = cast(Mapping[str, str], made_of["library_versions"])
+    versions = cast(Mapping[str, str], made_of.get("library_versions", {}))
     if installed_versions(versions) != versions:
         return "the libraries that converted it are no longer installed"
     return ""
