@@ -19,6 +19,7 @@ import numpy as np
 
 from pipelines.arrays import Float32s
 from pipelines.embed import llama_pooling
+from pipelines.errors import EncoderError
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +52,24 @@ class LlamaModel:
         return len(self._model.tokenize(text.encode("utf-8")))
 
     def vector(self, text: str) -> Float32s:
-        """(width,) vector of a text; of a longer one than the context, of its first tokens."""
+        """(width,) vector of a text; of a longer one than the context, of its first tokens.
+
+        Raises:
+            EncoderError: llama.cpp was stopped and what it had at its last norm could not be read.
+        """
         if self._watch is None:
             return self._whole(text)
         self._watch.seen = None
         whole = self._whole(text)
-        if self._watch.stops and self._watch.seen is not None:
-            return llama_pooling.pooled(self._watch.seen, self._pooling)
-        return whole
+        if not self._watch.stops:
+            return whole
+        if self._watch.seen is None:  # the callback failed, and `whole` is of no computation
+            raise EncoderError(
+                "llama.cpp's last hidden states could not be read",
+                where="encoder llama",
+                fix="see the lines above, and run again: memory may have been short",
+            )
+        return llama_pooling.pooled(self._watch.seen, self._pooling)
 
     def close(self) -> None:
         """Free the model."""
@@ -117,7 +128,7 @@ def _open(path: str, watch: _Watch | None, settings: dict[str, Any]) -> Any:
         return Llama(path, **settings)
     callback = watch.callback
 
-    class Watched(Llama):  # type: ignore[misc]
+    class Watched(Llama):
         def __setattr__(self, name: str, value: Any) -> None:
             if name == "context_params":  # before the context is made of them
                 value.cb_eval = callback

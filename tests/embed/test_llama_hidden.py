@@ -19,6 +19,7 @@ from pipelines.embed import llama_pooling
 from pipelines.embed.gguf import read_header
 from pipelines.embed.llama import open_model
 from pipelines.embed.llama_hidden import LlamaModel
+from pipelines.errors import EncoderError
 
 needs_llama = pytest.mark.skipif(
     find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed: make llama"
@@ -107,3 +108,17 @@ def test_a_model_whose_bits_would_differ_is_computed_to_its_end(
         assert not model.stops
         found = np.stack([model.vector(text) for text in TEXTS])
     assert np.array_equal(found, by_llama_itself(model_file, "mean"))
+
+
+@needs_llama
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_states_that_cannot_be_read_are_an_error_and_not_a_vector(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: int) -> Float32s:
+        raise MemoryError
+
+    with opened(model_file) as model:
+        monkeypatch.setattr(llama_pooling, "rows_of", no_room)
+        with pytest.raises(EncoderError, match="hidden states could not be read"):
+            model.vector(PROMPT)
