@@ -30,7 +30,7 @@ from pipelines.storage import write_json
 
 LATEST = Path(__file__).parents[1] / "results" / "latest.json"
 # Each has rows() and is a file of this folder. Together they have fifteen minutes.
-MODULES = ("sweep", "encoders", "week", "endpoint", "scale", "plan")
+MODULES = ("sweep", "encoders", "week", "endpoint", "scale", "plan", "language")
 _ALL_SECONDS = 14.9 * 60
 _MODULE_SECONDS = 240.0
 _WAIT_SECONDS = 60.0

@@ -42,7 +42,7 @@ _PREPROCESSOR = {
     "rescale_factor": 1 / 255,
     "size": {"shortest_edge": 256},
 }
-_PROMPT = (
+PROMPT = (
     "Dengue en Medellín, semana {week} de 2018, hasta 2018-12-01. Casos recientes por semana: "
     "{a}, {b}, 14, 9, 11. Clima de noviembre: 22.4 °C, lluvia {a}0 mm. Población 2427129; menores "
     "de 15 años 18.2 %, hogares sin agua 3.1 %."
@@ -90,7 +90,7 @@ def _cases(home: Path) -> list[_Case]:
     assert embed is not None
     drawn = np.random.default_rng(0)
     scenes = [drawn.integers(0, 256, (390, 528, 3), dtype=np.uint8) for _ in range(16)]
-    prompts = [_PROMPT.format(week=at, a=7 * at, b=300 + at) for at in range(1, 33)]
+    prompts = [PROMPT.format(week=at, a=7 * at, b=300 + at) for at in range(1, 33)]
     dinov2 = _random_dinov2(home / "dinov2-base")
     return [
         _Case("EfficientNet-Lite0", embed.image.by_torch(), "float32", scenes, 3.5, 0.9999),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
@@ -239,9 +239,14 @@ def seeded(seed: int) -> Iterator[None]:
 def library_versions(config: EncoderConfig) -> dict[str, str]:
     """Versions of the libraries that an encoder's vectors pass through; "absent" if not
     installed."""
-    versions = {}
     runtime = (config.runtime.engine,) if config.runtime else ()
-    for library in (*encoder_module(config.name).LIBRARIES, *runtime):
+    return installed_versions((*encoder_module(config.name).LIBRARIES, *runtime))
+
+
+def installed_versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Versions of distributions; "absent" of one that is not installed."""
+    versions = {}
+    for library in libraries:
         try:
             versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:

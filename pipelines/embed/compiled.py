@@ -1,9 +1,10 @@
 """Encoders whose network another runtime computes: converted from torch once, kept by its hashes.
 
-    <weights' cache>/converted/<id>/    network.xml, network.bin, hashes.json
+    <weights' cache>/converted/<id>/    network.xml, network.bin, hashes.json, made_of.json
 
 The id follows from the encoder as torch computes it and from the libraries' versions. The folder
-may be deleted at any time: it is made again from the weights, in seconds.
+may be deleted at any time: it is made again from the weights, in seconds. `denguard prune` does so
+by what made_of.json says.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pipelines.storage.files import discard, new_folder
 
 log = logging.getLogger(__name__)
 
+CONVERTED, MADE_OF = "converted", "made_of.json"
 _NETWORK, _VALUES, _HASHES = "network.xml", "network.bin", "hashes.json"
 _CONVERT_LIMIT_S = 600.0
 
@@ -70,14 +72,17 @@ def compiled_network(
     """
     openvino()  # absent, it is named before anything is loaded
     source = encoder_module(config.name).describe(config.by_torch(), weights)
-    name = content_id([source.space_id, library_versions(config)])
-    folder = weights.cache / "converted" / name
+    versions = library_versions(config)
+    folder = weights.cache / CONVERTED / content_id([source.space_id, versions])
     with held(folder.with_suffix(".lock"), "another conversion of this encoder", _CONVERT_LIMIT_S):
         if not _whole(folder):
             discard(folder)
             log.info("%s is converted for %s, once", config.name, runtime.engine)
             with new_folder(folder) as made:
                 _convert(torch_network(), example, made)
+        if not (folder / MADE_OF).is_file():  # networks converted before it was written, too
+            made_of = {"weights_sha256": weights.sha256, "library_versions": versions}
+            write_json(folder / MADE_OF, made_of)
     return OpenVinoNetwork(folder / _NETWORK, runtime, config.threads)
 
 

@@ -1,4 +1,4 @@
-"""Golden vectors: the first inputs of a vector space, kept to notice that an encoder changed.
+"""Golden vectors: some inputs of a vector space, kept to notice that an encoder changed.
 
 Before anything is embedded into a space, and when a library's version changed, its golden inputs
 are embedded again and must give nearly the stored vectors. Otherwise vectors of two kinds would mix
@@ -45,8 +45,8 @@ def keep_or_check_golden(
 
     Args:
         space: folder of the vector space.
-        work: the work at hand; in a new space its first inputs that the encoder can read become
-            golden.
+        work: the work at hand; in a new space some of its inputs that the encoder can read become
+            golden, spread over them all: places and seasons differ more than weeks in a row.
         data: folder that the inputs' URIs start from.
         first: holds the golden vectors of a new space against something before they are kept.
 
@@ -70,8 +70,10 @@ def cosines(a: Float32s, b: Float32s) -> Float32s:
 
 
 def _readable(work: ShardWork, data: Path) -> Iterator[tuple[WorkInput, Any]]:
-    """Inputs with what the encoder takes of them, without scenes that lack its bands."""
-    for item in work.inputs:
+    """Inputs with what the encoder takes of them, without scenes that lack its bands; those first
+    that are spread over the work."""
+    step = max(1, -(-len(work.inputs) // GOLDEN_INPUTS))
+    for item in (one for begin in range(step) for one in work.inputs[begin::step]):
         with contextlib.suppress(LacksBands):
             yield item, work.read(item, data)
 

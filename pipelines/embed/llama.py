@@ -11,9 +11,6 @@ import sys
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig
@@ -21,6 +18,7 @@ from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import Encoder, spec_of
 from pipelines.embed.crash import crash_error, crash_signal
 from pipelines.embed.gguf import GgufHeader, read_header
+from pipelines.embed.llama_hidden import LlamaModel
 from pipelines.embed.locks import held
 from pipelines.embed.weights import Weights, install_hint
 from pipelines.errors import EncoderError
@@ -96,13 +94,14 @@ def load(config: EncoderConfig, weights: Weights) -> LlamaEncoder:
         return LlamaEncoder(spec, model, while_open.pop_all(), limit)
 
 
-def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = False) -> Any:
+def open_model(
+    path: Path, pooling: str, threads: int, limit: int, talk: bool = False
+) -> LlamaModel:
     """llama.cpp's model, for embedding only texts of up to `limit` tokens; its lines go to
     stderr."""
-    from llama_cpp import Llama
-
-    return Llama(
+    return LlamaModel(
         str(path),
+        pooling,
         embedding=True,
         n_ctx=limit,
         n_batch=limit,
@@ -161,7 +160,7 @@ def _preflight_error(
 class LlamaEncoder(Encoder):
     """Pooled token vectors of the last layer, not normalised."""
 
-    def __init__(self, spec: EncoderSpec, model: Any, lock: ExitStack, limit: int) -> None:
+    def __init__(self, spec: EncoderSpec, model: LlamaModel, lock: ExitStack, limit: int) -> None:
         super().__init__(spec)
         self._model, self._lock, self._limit = model, lock, limit
 
@@ -176,7 +175,7 @@ class LlamaEncoder(Encoder):
         Raises:
             EncoderError: the model makes no token of this text.
         """
-        tokens = len(self._model.tokenize(item.encode("utf-8")))
+        tokens = self._model.tokens(item)
         if tokens == 0:  # llama.cpp would write before its batch
             raise EncoderError(
                 "this model makes no token of an empty text",
@@ -185,8 +184,7 @@ class LlamaEncoder(Encoder):
             )
         if tokens > self._limit:
             self.truncated += 1
-        vector = self._model.embed(item, normalize=False, truncate=True)
-        return np.asarray(vector, dtype=np.float32)
+        return self._model.vector(item)
 
     def close(self) -> None:
         """Free the model and let the next one on this machine load."""
@@ -196,4 +194,4 @@ class LlamaEncoder(Encoder):
 
 if __name__ == "__main__":
     path, pooling, threads, limit = sys.argv[1:]
-    open_model(Path(path), pooling, int(threads), int(limit), talk=True).embed("dengue")
+    open_model(Path(path), pooling, int(threads), int(limit), talk=True).vector("dengue")

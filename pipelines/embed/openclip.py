@@ -91,15 +91,18 @@ def make_spec(
     folder: ClipFolder,
     tower: tuple[Modality, str],
     preprocessing: Mapping[str, object],
+    shape: str,
 ) -> EncoderSpec:
-    """Spec of one tower; `tower` is its modality and its file's CODE_ID."""
+    """Spec of one tower; `tower` is its modality and its file's CODE_ID, `shape` that of its
+    inputs."""
     modality, code_id = tower
     made = {
         **preprocessing,
         "open_clip_config_sha256": folder.config_sha256,
         **_text_tower(folder, modality),
     }
-    return spec_of(config, weights, modality, int(folder.model["embed_dim"]), made, code_id)
+    width = int(folder.model["embed_dim"])
+    return spec_of(config, weights, modality, width, made, code_id, shape=shape)
 
 
 def _text_tower(folder: ClipFolder, modality: Modality) -> dict[str, str]:

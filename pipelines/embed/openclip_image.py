@@ -11,6 +11,7 @@ from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed import openclip
 from pipelines.embed.base import Encoder, untrained_spec
+from pipelines.embed.compiled import CompiledEncoder, compiled_network
 from pipelines.embed.openclip import (
     CONFIG_FILE,
     ClipFolder,
@@ -21,6 +22,7 @@ from pipelines.embed.openclip import (
 )
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights
+from pipelines.encoder_config import RuntimeConfig
 from pipelines.errors import EncoderError
 
 MODALITY: Modality = "image"
@@ -31,7 +33,9 @@ CODE_ID = "openclip-image-1"
 def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
     """Spec of the encoder, read from the folder. Raises EncoderError or StoreError."""
     folder = read_folder(config, weights)
-    return make_spec(config, weights, folder, (MODALITY, CODE_ID), read_pixels(folder).record())
+    pixels = read_pixels(folder)
+    shape = f"1x3x{pixels.crop_px}x{pixels.crop_px}"
+    return make_spec(config, weights, folder, (MODALITY, CODE_ID), pixels.record(), shape)
 
 
 def read_pixels(folder: ClipFolder) -> Pixels:
@@ -63,28 +67,47 @@ def read_pixels(folder: ClipFolder) -> Pixels:
         ) from err
 
 
-def load(config: EncoderConfig, weights: Weights) -> OpenClipImageEncoder:
-    """The encoder, with torch's threads set as configured; nothing is fetched. Raises
-    EncoderError."""
+def load(config: EncoderConfig, weights: Weights) -> Encoder:
+    """The encoder, with threads set as configured; nothing is fetched. Raises EncoderError."""
     spec, folder = describe(config, weights), read_folder(config, weights)
-    return _encoder(spec, folder, load_model(config, folder))
+    if config.runtime is not None:
+        return _load_compiled(config, config.runtime, weights, spec)
+    tower = _tower(folder, load_model(config, folder))
+    return OpenClipImageEncoder(spec, read_pixels(folder), tower)
+
+
+def _load_compiled(
+    config: EncoderConfig, runtime: RuntimeConfig, weights: Weights, spec: EncoderSpec
+) -> CompiledEncoder:
+    folder = read_folder(config, weights)
+    pixels = read_pixels(folder)
+    network = compiled_network(
+        config,
+        runtime,
+        weights,
+        lambda: _tower(folder, load_model(config, folder)),
+        (np.zeros((1, 3, pixels.crop_px, pixels.crop_px), np.float32),),
+    )
+    return CompiledEncoder(spec, lambda scene: (pixels.prepare(scene),), network)
 
 
 def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> OpenClipImageEncoder:
     """The same tower and pixels with open_clip's random initialisation. Raises EncoderError."""
     spec, folder = untrained_spec(describe(config, weights), seed), read_folder(config, weights)
-    return _encoder(spec, folder, load_untrained_model(config, folder, seed))
+    tower = _tower(folder, load_untrained_model(config, folder, seed))
+    return OpenClipImageEncoder(spec, read_pixels(folder), tower)
 
 
-def _encoder(spec: EncoderSpec, folder: ClipFolder, model: Any) -> OpenClipImageEncoder:
-    tower, pixels = model.visual, read_pixels(folder)  # the text tower's memory is given back
+def _tower(folder: ClipFolder, model: Any) -> Any:
+    """The image tower alone: the text tower's memory is given back. Raises EncoderError."""
+    tower, pixels = model.visual, read_pixels(folder)
     if tower.image_size not in (pixels.crop_px, (pixels.crop_px, pixels.crop_px)):
         raise EncoderError(
             f"the image tower reads {tower.image_size} px, not {pixels.crop_px}",
             where=str(folder.path),
             fix="set vision_cfg.image_size as published",
         )
-    return OpenClipImageEncoder(spec, pixels, tower)
+    return tower
 
 
 class OpenClipImageEncoder(Encoder):

@@ -3,7 +3,7 @@
 Layout of one vector space, under artifacts/embeddings/store/<space_id>/:
 
     space.json                  EncoderSpec and the library versions its vectors were checked with
-    golden.json, golden/        the first inputs of the space and their vectors (golden.py)
+    golden.json, golden/        some inputs of the space and their vectors (golden.py)
     <sha256 of the file>.parquet    key (hex text), vector (fixed-size list of float32); or key and
                                     why: inputs that can have no vector in this space
     brought.json                of whom vectors were taken that were made elsewhere (brought.py)

@@ -37,7 +37,7 @@ from pipelines.embed.weights import locate_weights
 from pipelines.embed.work import ShardWork, WorkInput, write_work
 from pipelines.encoder_config import RuntimeConfig
 from pipelines.errors import EncoderError
-from pipelines.storage import sha256_file
+from pipelines.storage import read_json, sha256_file
 
 FLOAT32, BFLOAT16 = RuntimeConfig(dtype="float32"), RuntimeConfig(dtype="bfloat16")
 LEAST = {"float32": 0.9999, "bfloat16": 0.999}
@@ -243,6 +243,20 @@ def test_a_network_is_converted_once_and_again_if_it_was_damaged(
     with pytest.raises(AssertionError, match="here already"):
         compiled_network(config, FLOAT32, weights, never, (pixels,))
     assert np.array_equal(load_encoder(config, paths).encode(scenes()), vectors)
+
+
+def test_a_converted_network_says_what_it_was_made_of_even_if_it_is_of_before(
+    tiny_dinov2: Path, paths: DeploymentPaths
+) -> None:
+    config = by(tiny_checkpoints.config("dinov2", tiny_dinov2, "cls"), FLOAT32)
+    load_encoder(config, paths)
+    (record,) = (paths.artifacts / "weights").glob("converted/*/made_of.json")
+    first = read_json(record)
+    assert first["weights_sha256"] == config.sha256
+    assert first["library_versions"] == library_versions(config)
+    record.unlink()
+    load_encoder(config, paths)
+    assert read_json(record) == first
 
 
 def test_the_librarys_telemetry_is_not_imported_and_nothing_is_sent(tmp_path: Path) -> None:

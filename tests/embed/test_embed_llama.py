@@ -88,6 +88,20 @@ def test_the_shipped_profile_gives_the_mean_of_the_token_vectors(
     assert np.allclose(gemma.encode([PROMPT])[0], token_vectors.mean(axis=0), atol=1e-4)
 
 
+def test_its_bits_are_those_of_llama_computed_to_its_end(gemma: Encoder, weights: Weights) -> None:
+    """The matrix of Gemma's vocabulary, three fifths of the time, is left out (llama_hidden.py)."""
+    from llama_cpp import Llama
+
+    texts = [PROMPT[:size] for size in (1, 20, 61, 95)] + [PROMPT * 3]
+    sizes = dict.fromkeys(("n_ctx", "n_batch", "n_ubatch"), 512)
+    threads = dict.fromkeys(("n_threads", "n_threads_batch"), CONFIG.threads)
+    own = {"embedding": True, "pooling_type": 1, "verbose": False}
+    model = Llama(str(weights.path), **sizes, **threads, **own)
+    expected = np.array([model.embed(one) for one in texts], np.float32)
+    model.close()
+    assert np.array_equal(gemma.encode(texts), expected)
+
+
 @pytest.mark.parametrize(("pooling", "token"), [("cls", 0), ("last", -1)])
 def test_the_other_poolings_give_the_vector_of_one_token(
     weights: Weights,

@@ -94,7 +94,10 @@ def test_llama_is_built_without_native_tuning_and_amx() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="needs Linux's /proc/cpuinfo")
-@pytest.mark.parametrize(("option", "flag"), [("AVX2", "avx2"), ("F16C", "f16c"), ("FMA", "fma")])
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [("AVX2", "avx2"), ("F16C", "f16c"), ("FMA", "fma"), ("AVX512_VNNI", "avx512_vnni")],
+)
 def test_llama_uses_only_what_this_processor_lists(option: str, flag: str) -> None:
     has = re.search(rf"\b{flag}\b", Path("/proc/cpuinfo").read_text()) is not None
     assert f"-DGGML_{option}={'ON' if has else 'OFF'}" in make("-n", "llama").stdout

@@ -1,4 +1,5 @@
-"""`denguard prune`: the vectors of an encoder that was given up go, and no others."""
+"""`denguard prune`: the vectors of an encoder that was given up go, and its converted network, and
+no others."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from support.five_runs import NOW, SHORT, age, copied, plant, share
 from support.planted_lineage import Store
 
 from pipelines.config import load_profile
+from pipelines.embed.base import installed_versions
 from pipelines.errors import StoreError
 from pipelines.ops.prune.plan import plan
 from pipelines.ops.prune.removal import prune
@@ -21,6 +23,7 @@ from pipelines.storage import read_json, write_atomic, write_json
 from pipelines.storage.objects import object_key
 
 ROOM = "embeddings/store"
+CONVERTED = "weights/converted"
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +56,26 @@ def space(store: Store, name: str, weights: str, weeks: float = 30) -> dict[str,
     return spec
 
 
-def goes(store: Store) -> set[str]:
-    """Spaces that a prune would delete."""
-    found = plan(store.paths, SHORT, NOW).rooms().get("spaces", [])
-    return {one.name.removeprefix(f"artifacts/{ROOM}/") for one in found}
+def converted(
+    store: Store, name: str, weights: str, weeks: float = 30, numpy: str | None = None
+) -> dict[str, str]:
+    """A converted network, by the libraries that are here unless another version is said."""
+    made_of = {
+        "weights_sha256": weights,
+        "library_versions": {"numpy": numpy} if numpy else installed_versions(["numpy"]),
+    }
+    folder = store.paths.artifacts / CONVERTED / name
+    write_json(folder / "made_of.json", made_of)
+    write_atomic(folder / "network.bin", "values")
+    write_atomic(folder.with_suffix(".lock"), "")
+    age(store.paths.home, f"artifacts/{CONVERTED}/{name}", weeks)
+    return {"encoder": "hf_text", "weights_sha256": weights}
+
+
+def goes(store: Store, room: str = "spaces") -> set[str]:
+    """Spaces, or networks of the room "converted", that a prune would delete."""
+    found = plan(store.paths, SHORT, NOW).rooms().get(room, [])
+    return {one.name.rsplit("/", 1)[-1] for one in found}
 
 
 def holds(store: Store, run: str, spec: dict[str, str]) -> None:
@@ -131,3 +150,53 @@ def test_a_space_goes_in_the_shared_store_with_its_marks_and_shards(
     assert {path.parent.name for path in (uri / "vectors").rglob("*.parquet")} == {"lately"}
     assert (uri / object_key("lately")).exists()
     assert not (uri / object_key("abandoned")).exists()
+
+
+def test_a_converted_network_that_nothing_names_goes_once_it_is_old(store: Store) -> None:
+    converted(store, "abandoned", "a" * 64)
+    converted(store, "lately", "b" * 64, weeks=9)
+    assert goes(store, "converted") == {"abandoned"}
+    prune(store.paths, SHORT, NOW)
+    left = {path.name for path in (store.paths.artifacts / CONVERTED).iterdir() if path.is_dir()}
+    assert left == {"lately"}
+
+
+def test_a_converted_network_of_weights_that_are_in_use_stays(store: Store) -> None:
+    embed = load_profile("ci").embed
+    assert embed is not None
+    converted(store, "profiles", embed.text.sha256)
+    holds(store, "before", converted(store, "rows", "a" * 64))
+    converted(store, "adopted", multilingual.config().sha256)
+    assert goes(store, "converted") == {"adopted"}
+    record = NOTHING.model_copy(update={"encoders": {"text": multilingual.config()}})
+    write_adopted(store.paths, load_profile("ci").model_name, record)
+    assert goes(store, "converted") == set()
+
+
+def test_a_converted_network_of_libraries_that_are_gone_goes(store: Store) -> None:
+    embed = load_profile("ci").embed
+    assert embed is not None
+    converted(store, "before", embed.text.sha256, numpy="1.0")
+    converted(store, "now", embed.text.sha256)
+    assert goes(store, "converted") == {"before"}
+
+
+def test_where_rows_that_are_needed_are_not_here_no_converted_network_goes(store: Store) -> None:
+    converted(store, "abandoned", "a" * 64)
+    shutil.rmtree(store.paths.artifacts / "features" / store.features["newest"])
+    assert goes(store, "converted") == set()
+
+
+def test_a_converted_network_without_a_record_is_left_alone(store: Store) -> None:
+    converted(store, "older", "a" * 64)
+    (store.paths.artifacts / CONVERTED / "older" / "made_of.json").unlink()
+    age(store.paths.home, f"artifacts/{CONVERTED}/older", 60)
+    assert goes(store, "converted") == set()
+
+
+def test_halves_of_networks_that_a_killed_process_left_go(store: Store) -> None:
+    begun = store.paths.artifacts / CONVERTED / ".abc.k3_x9a2b"
+    write_atomic(begun / "network.bin", "values")
+    age(store.paths.home, f"artifacts/{CONVERTED}/.abc.k3_x9a2b", 1)
+    prune(store.paths, SHORT, NOW)
+    assert not begun.exists()

@@ -10,6 +10,7 @@ from pipelines.errors import DenguardError
 from pipelines.fusion.bundle_files import bundle_id
 from pipelines.lineage.graph import Kind, key_of
 from pipelines.ops.prune.cached import of_cached
+from pipelines.ops.prune.converted import of_converted
 from pipelines.ops.prune.items import Item, entries, item
 from pipelines.ops.prune.retained import Retained
 from pipelines.ops.prune.spaces import of_spaces
@@ -31,6 +32,7 @@ def of_home(paths: DeploymentPaths, retained: Retained) -> list[Item]:
         _runs,
         of_cached,
         of_spaces,
+        of_converted,
     )
     return [item for room in rooms for item in room(paths, retained)]
 

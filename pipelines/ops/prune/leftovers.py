@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines.config import DeploymentPaths
+from pipelines.embed.base import weights_cache
+from pipelines.embed.compiled import CONVERTED
 from pipelines.ops.prune.items import Item, item
 
 AWAY = "pruned"  # what is being deleted is called .<name>.pruned first
@@ -32,6 +34,7 @@ def leftovers(paths: DeploymentPaths, clock: datetime) -> list[Item]:
 def _begun(paths: DeploymentPaths) -> Iterator[Path]:
     yield from (path for room in _GIVEN for path in _ours(paths.data / room))
     yield from _ours(paths.artifacts)
+    yield from _ours(weights_cache(paths) / CONVERTED)
     halves = (paths.artifacts / "mlflow").rglob(f".*.{AWAY}")
     yield from (path for path in halves if _RUN_AWAY.fullmatch(path.name))
     rooms = [

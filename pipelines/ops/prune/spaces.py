@@ -39,10 +39,10 @@ def of_spaces(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
         for folder in entries(store_root(paths))
         if (folder / "space.json").is_file() and retained.weeks_old(folder) >= weeks
     ]
-    held = _held_by_rows(paths, retained) if old else None
+    held = held_by_rows(paths, retained) if old else None
     if held is None:
         return
-    named = _named_weights(paths, retained)
+    named = named_weights(paths, retained)
     for folder in old:
         record: Any = read_json(folder / "space.json")
         spec = record["spec"]
@@ -51,7 +51,7 @@ def of_spaces(paths: DeploymentPaths, retained: Retained) -> Iterator[Item]:
             yield item(paths, ROOM, folder, why)
 
 
-def _held_by_rows(paths: DeploymentPaths, retained: Retained) -> set[str] | None:
+def held_by_rows(paths: DeploymentPaths, retained: Retained) -> set[str] | None:
     """Specs of the encoders in feature versions that stay; None where one of them is not here."""
     folders = {folder.name: folder for folder in entries(paths.artifacts / "features")}
     needed = {n.id for n in retained.graph.of_kind("features") if n.key in retained.needed}
@@ -67,7 +67,7 @@ def _specs(folder: Path) -> Iterator[str]:
     yield from (canonical_json(about[m]) for m in ("image", "text") if about.get(m))
 
 
-def _named_weights(paths: DeploymentPaths, retained: Retained) -> set[str]:
+def named_weights(paths: DeploymentPaths, retained: Retained) -> set[str]:
     """SHA-256 of the weights that profiles, kept runs and adoptions name."""
     profiles = [*_own_profiles(), *_of_runs(paths, retained)]
     found = {config.sha256 for profile in profiles for _, config in profile.encoders}
