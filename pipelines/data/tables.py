@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,11 @@ class Tables:
     doubts: pd.DataFrame = field(default_factory=lambda: _without_rows("doubts"))
     notes: pd.DataFrame = field(default_factory=lambda: _without_rows("notes"))
 
+    @cached_property
+    def newest_cases(self) -> pd.DataFrame:
+        """latest_cases in hindsight: found once, and changed by nobody."""
+        return _newest_vintages(self.cases)
+
     def save(self, folder: Path) -> Path:
         """Write one Parquet file a table; equal tables give equal bytes."""
         for one in fields(self):
@@ -214,9 +220,12 @@ def latest_cases(tables: Tables, known_on: date | None = None) -> pd.DataFrame:
     Args:
         known_on: leave out what was received after this day; None = hindsight, all of it.
     """
-    cases = tables.cases
-    if known_on is not None:
-        cases = cases[cases["received_date"] <= known_on]
+    if known_on is None:
+        return tables.newest_cases
+    return _newest_vintages(tables.cases[tables.cases["received_date"] <= known_on])
+
+
+def _newest_vintages(cases: pd.DataFrame) -> pd.DataFrame:
     in_order = _sorted(cases, _SORT["cases"])
     return in_order.drop_duplicates(["unit_id", "week_no"], keep="last").reset_index(drop=True)
 

@@ -7,7 +7,6 @@ because it imports Arrow.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage.files import sync_folder, write_atomic
+from pipelines.storage.files import write_atomic
 
 
 def write_parquet(path: Path, table: pa.Table) -> Path:
@@ -25,17 +24,12 @@ def write_parquet(path: Path, table: pa.Table) -> Path:
 
 
 def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Path:
-    """Write tables of one schema one after the other into one file, whole or not at all; only one
-    of them is held at a time."""
-    half = path.with_name(f".{path.name}.half")
-    with half.open("wb") as out:
-        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table)
-        out.flush()
-        os.fsync(out.fileno())
-    half.replace(path)
-    sync_folder(path.parent)
+    """Write tables of one schema one after the other into one file, of which only one is held at a
+    time: into a folder that nobody sees yet, and which is brought to the disk as a whole.
+    """
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
     return path
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import VersioningError
 from pipelines.features.export import vector_table
+from pipelines.features.rows import rows_in_order
 from pipelines.storage import write_atomic
 from pipelines.storage.people_csv import table_csv
 from pipelines.versioning.entry import Kind
@@ -42,7 +43,7 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
         },
     },
     "features": {
-        "rows": _file("rows.parquet"),
+        "rows": rows_in_order,
         "image": lambda folder: vector_table(folder, "image"),
         "text": lambda folder: vector_table(folder, "text"),
     },
