@@ -62,6 +62,7 @@ ROW_COLUMNS = (
     *COVARIATE_NAMES,
     *_MADE,
 )  # where a place declares no covariate of its own
+_COLUMNS = (("sample_id",), ("origin_week_no", "horizon_weeks"))  # distinct, asked for
 THRESHOLDS = "thresholds.parquet"
 # What a feature version hands on from its dataset.
 _FROM_DATASET = ("week", "label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
@@ -120,7 +121,7 @@ class _Found:
     ) -> None:
         self.rows.mkdir(exist_ok=True)
         tables = (self._noted(rows, spaces) for rows in pieces)
-        write_tables(self.rows / f"{year}.parquet", tables, self.schema)
+        write_tables(self.rows / f"{year}.parquet", tables, self.schema, *_COLUMNS)
 
     def _noted(self, rows: pd.DataFrame, spaces: Mapping[Modality, Space]) -> pa.Table:
         for modality in ("image", "text"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -23,11 +23,27 @@ def write_parquet(path: Path, table: pa.Table) -> Path:
     return write_atomic(path, table_bytes(table.replace_schema_metadata(None)))
 
 
-def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Path:
+def write_tables(
+    path: Path,
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    distinct: Sequence[str] = (),
+    asked: Sequence[str] = (),
+) -> Path:
     """Write tables of one schema one after the other into one file, of which only one is held at a
     time: into a folder that nobody sees yet, and which is brought to the disk as a whole.
+
+    Args:
+        distinct: columns of texts that are never the same and begin alike.
+        asked: columns that readers filter by; the others have no ranges.
     """
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": [name for name in schema.names if name not in distinct],
+        "column_encoding": dict.fromkeys(distinct, "DELTA_BYTE_ARRAY"),
+        "write_statistics": list(asked),
+    }
+    with pq.ParquetWriter(path, schema, **options) as writer:
         for table in tables:
             writer.write_table(table)
     return path
