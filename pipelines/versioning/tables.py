@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
+from pipelines.data.table_blocks import read_table as read_clean
 from pipelines.errors import VersioningError
 from pipelines.features.export import vector_table
 from pipelines.features.rows import rows_in_order
@@ -28,6 +29,10 @@ def _file(name: str) -> Read:
     return lambda folder: pq.read_table(folder / name, partitioning=None)
 
 
+def _clean(name: str) -> Read:
+    return lambda folder: read_clean(name, folder / "tables" / f"{name}.parquet")
+
+
 def _samples(folder: Path) -> pa.Table:
     years = pads.dataset(folder / "samples", format="parquet", partitioning="hive")
     return years.to_table().sort_by([("sample_id", "ascending")])
@@ -38,7 +43,7 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
         "samples": _samples,
         "thresholds": _file("thresholds.parquet"),
         **{
-            name: _file(f"tables/{name}.parquet")
+            name: _clean(name)
             for name in ("cases", "climate", "scenes", "units", _SERIES)
         },
     },
@@ -87,7 +92,7 @@ def read_table(folder: Path, kind: Kind, name: str | None = None) -> pa.Table:
 
 
 def _has_series(folder: Path) -> bool:
-    return (folder / "tables" / f"{_SERIES}.parquet").is_file()
+    return (folder / "tables" / f"{_SERIES}.parquet").exists()
 
 
 def write_csv(folder: Path, kind: Kind) -> list[Path]:
