@@ -104,11 +104,15 @@ def _names(store: Path) -> Mapping[str, str]:
         kind = path.stem.split("-")[0]
         found[listing.relative_to(store).as_posix()] = f"{kind}: list of files"
         for one in json.loads(listing.read_bytes()):
-            found.setdefault(f"files/md5/{one['md5'][:2]}/{one['md5'][2:]}", f"{kind}: {one['relpath']}")
+            found.setdefault(
+                f"files/md5/{one['md5'][:2]}/{one['md5'][2:]}", f"{kind}: {one['relpath']}"
+            )
     for path in (store / "manifests").rglob("*.json"):
         about = path.relative_to(store / "manifests").with_suffix("").as_posix()
         for name, content in json.loads(path.read_bytes())["files"].items():
-            found.setdefault(f"objects/{content['sha256'][:2]}/{content['sha256']}", f"{about}: {name}")
+            found.setdefault(
+                f"objects/{content['sha256'][:2]}/{content['sha256']}", f"{about}: {name}"
+            )
     return found
 
 
@@ -118,7 +122,9 @@ def _say(store: str, before: int, new: Mapping[str, int], named: Mapping[str, st
         label = _ID.sub("*", named.get(key, key))
         total[label] += size
         counted[label] += 1
-    sys.stdout.write(f"{store}: {before:,} bytes, then {sum(total.values()):,} more in {len(new)} files\n")
+    sys.stdout.write(
+        f"{store}: {before:,} bytes, then {sum(total.values()):,} more in {len(new)} files\n"
+    )
     for label, size in total.most_common(_SHOWN):
         sys.stdout.write(f"{size:12,}  {counted[label]:4} x  {label}\n")
 

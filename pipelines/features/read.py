@@ -15,8 +15,8 @@ from pipelines.arrays import Float32s
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
 from pipelines.embed.store import in_order, read_vectors
 from pipelines.errors import StoreError
-from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.features.rows import ROWS, read_rows, row_columns
+from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
 

@@ -42,10 +42,7 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
     "samples": {
         "samples": _samples,
         "thresholds": _file("thresholds.parquet"),
-        **{
-            name: _clean(name)
-            for name in ("cases", "climate", "scenes", "units", _SERIES)
-        },
+        **{name: _clean(name) for name in ("cases", "climate", "scenes", "units", _SERIES)},
     },
     "features": {
         "rows": rows_in_order,

@@ -24,7 +24,11 @@ DAY = date(2001, 3, 6)
 def tables_until(weeks: int) -> Tables:
     """Every table that is cut, of three units; two vintages of one count."""
     units = ["09001", "10002", "a-1"]
-    times = [(u, FIRST + at, date(1998, 10, 3) + timedelta(weeks=at)) for u in units for at in range(weeks)]
+    times = [
+        (u, FIRST + at, date(1998, 10, 3) + timedelta(weeks=at))
+        for u in units
+        for at in range(weeks)
+    ]
     weekly = pd.DataFrame(
         {
             "unit_id": [u for u, _, _ in times],
@@ -56,7 +60,9 @@ def tables_until(weeks: int) -> Tables:
     )
     series = pd.concat(
         [
-            pd.DataFrame({"unit_id": u, "name": n, "step": s, "period_no": range(first, first + weeks)})
+            pd.DataFrame(
+                {"unit_id": u, "name": n, "step": s, "period_no": range(first, first + weeks)}
+            )
             for u in units
             for n, s, first in (("wind", "week", FIRST), ("index", "month", 12 * 1998))
         ]

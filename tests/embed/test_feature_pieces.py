@@ -59,7 +59,10 @@ def test_the_years_of_a_version_are_read_as_one_table_by_whoever_reads_parquet(
     dataset = make_dataset(weeks=60, scenes=2)
     fill(dataset, profile, paths)
     made = build_features(dataset, profile, paths)
-    assert [path.name for path in sorted((made / ROWS).iterdir())] == ["2018.parquet", "2019.parquet"]
+    assert [path.name for path in sorted((made / ROWS).iterdir())] == [
+        "2018.parquet",
+        "2019.parquet",
+    ]
     rows = pd.read_parquet(made / ROWS)
     assert tuple(rows.columns) == ROW_COLUMNS
     assert len(rows) == read_json(made / "features.json")["rows"] == 2 * 2 * 60
@@ -122,17 +125,13 @@ def test_a_column_without_values_in_one_year_has_the_type_of_the_others(
 ) -> None:
     dataset = make_dataset(weeks=60, scenes=2)
     past = dataset / "samples" / "epi_year=2018" / "part.parquet"
-    pd.read_parquet(past).assign(image_age_weeks=None, cases=None).to_parquet(
-        past, index=False
-    )
+    pd.read_parquet(past).assign(image_age_weeks=None, cases=None).to_parquet(past, index=False)
     fill(dataset, profile, paths)
     years = sorted((build_features(dataset, profile, paths) / ROWS).iterdir())
     assert pq.read_schema(years[0]).equals(pq.read_schema(years[1]))
 
 
-def _built(
-    make_dataset: MakeDataset, weeks: int, profile: Profile, paths: DeploymentPaths
-) -> Path:
+def _built(make_dataset: MakeDataset, weeks: int, profile: Profile, paths: DeploymentPaths) -> Path:
     dataset = paths.artifacts / "datasets" / f"{weeks:08x}{2:08x}"
     if not dataset.is_dir():
         make_dataset(weeks=weeks, scenes=2)
