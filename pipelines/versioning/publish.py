@@ -95,8 +95,8 @@ def _add(paths: DeploymentPaths, repo: Path, drafts: Sequence[Draft]) -> list[Ve
         # A remote that is new gets bytes that were read now.
         hashes = known_hashes(paths, believed=is_set_up(repo, uri))
         manifests = {name: _manifest(folder, hashes) for name, folder in folders.items()}
-        known = {p: hashes.of(p)["md5"] for f in folders.values() for p in _files(f)}
-        add_and_push(repo, uri, list(fresh), known)
+        md5 = {p: hashes.of(p)["md5"] for f in folders.values() for p in _files(f)}
+        add_and_push(repo, uri, list(fresh), md5)
         hashes.save()
         if "://" not in uri:
             sync_all()  # DVC syncs no object; bytes are safe before they are announced
