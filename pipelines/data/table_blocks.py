@@ -31,7 +31,7 @@ CUT: Mapping[str, tuple[str, tuple[str, ...]]] = {
 _PERIODS = {"week_no": 52, "period_no": 52, "year": 1}  # of one file; months of series: four years
 
 
-def write_table(name: str, table: pa.Table, path: Path) -> None:
+def save_table(name: str, table: pa.Table, path: Path) -> None:
     """Write a table in its order: whole, or cut where it grows by the week."""
     if path.is_dir():
         discard(path)
@@ -47,7 +47,7 @@ def write_table(name: str, table: pa.Table, path: Path) -> None:
             write_tables(folder / f"{number:04d}.parquet", [part], plain.schema)
 
 
-def read_table(name: str, path: Path) -> pa.Table:
+def load_table(name: str, path: Path) -> pa.Table:
     """A table in its order, in whatever files it lies.
 
     Raises:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.data.scene_indices import INDEX_COLUMNS
 from pipelines.data.scene_observations import COLUMNS as OBSERVATION_COLUMNS
-from pipelines.data.table_blocks import read_table, write_table
+from pipelines.data.table_blocks import load_table, save_table
 from pipelines.errors import StoreError
 from pipelines.storage import discard
 
@@ -256,12 +256,12 @@ def _write(name: str, frame: pd.DataFrame, path: Path) -> None:
     tidy = ordered(name, frame)
     schema = _arrow_schema(name, tuple(tidy.columns))
     table = pa.Table.from_pandas(tidy, schema=schema, preserve_index=False)
-    write_table(name, table, path)
+    save_table(name, table, path)
 
 
 def _read(name: str, path: Path) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = read_table(name, path).to_pandas()
+        frame: pd.DataFrame = load_table(name, path).to_pandas()
     except FileNotFoundError as err:
         raise StoreError(
             "a clean table is absent", where=str(path), fix="run validate again"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from pipelines.data.table_blocks import read_table as read_clean
+from pipelines.data.table_blocks import load_table
 from pipelines.errors import VersioningError
 from pipelines.features.export import vector_table
 from pipelines.features.rows import rows_in_order
@@ -30,7 +30,7 @@ def _file(name: str) -> Read:
 
 
 def _clean(name: str) -> Read:
-    return lambda folder: read_clean(name, folder / "tables" / f"{name}.parquet")
+    return lambda folder: load_table(name, folder / "tables" / f"{name}.parquet")
 
 
 def _samples(folder: Path) -> pa.Table:
