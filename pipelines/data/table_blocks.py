@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.arrays import Int64s
+from pipelines.arrays import Int64s, Positions, stable_order
 from pipelines.storage import discard, new_folder
 from pipelines.storage.parquet import write_parquet, write_tables
 
@@ -41,9 +41,11 @@ def save_table(name: str, table: pa.Table, path: Path) -> None:
     path.unlink(missing_ok=True)
     plain = table.replace_schema_metadata(None)
     block = _blocks(plain[CUT[name][0]], CUT[name][0])
+    by_time = plain.take(pa.array(stable_order(block - block.min())))
+    numbers, counts = np.unique(block, return_counts=True)
     with new_folder(path) as folder:
-        for number in np.unique(block):
-            part = plain.filter(pa.array(block == number))
+        for number, end, rows in zip(numbers, np.cumsum(counts), counts, strict=True):
+            part = by_time.slice(int(end - rows), int(rows))
             write_tables(folder / f"{number:04d}.parquet", [part], plain.schema)
 
 
@@ -69,7 +71,7 @@ def _blocks(column: pa.ChunkedArray, name: str) -> Int64s:
     return np.asarray(column.to_numpy(), dtype=np.int64) // _PERIODS[name]
 
 
-def _order(table: pa.Table, before: Sequence[str]) -> Int64s:
+def _order(table: pa.Table, before: Sequence[str]) -> Positions:
     """Where each row of files in order of time lies in the table's order, by the columns that come
     before time: as quick as counting, for they have few values."""
     code = np.zeros(table.num_rows, dtype=np.int64)
@@ -79,5 +81,4 @@ def _order(table: pa.Table, before: Sequence[str]) -> Int64s:
         rank = np.empty(len(values), dtype=np.int64)
         rank[np.argsort(values, kind="stable")] = np.arange(len(values))
         code = code * len(values) + rank[column.indices.to_numpy()]
-    small = code.astype(np.int16) if code.max() < np.iinfo(np.int16).max else code
-    return np.argsort(small, kind="stable")
+    return stable_order(code)

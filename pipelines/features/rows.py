@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.arrays import AnyArray, Int64s
+from pipelines.arrays import AnyArray, Positions, stable_order
 from pipelines.contracts import content_id
 from pipelines.errors import StoreError
 
@@ -118,9 +118,10 @@ class RowsId:
         hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
         self._hashes.append(hashes)
         if not self._in_order:
-            code, units = pd.factorize(frame["unit_id"])
-            known = [self._units.setdefault(unit, len(self._units)) for unit in units]
-            self._unit.append(np.array(known, np.int32)[code])
+            units = table["unit_id"].combine_chunks().dictionary_encode()
+            names = units.dictionary.to_pylist()
+            known = [self._units.setdefault(unit, len(self._units)) for unit in names]
+            self._unit.append(np.array(known, np.int32)[units.indices.to_numpy()])
             self._horizon.append(frame["horizon_weeks"].to_numpy(np.int16))
 
     def value(self) -> str:
@@ -131,10 +132,12 @@ class RowsId:
             digest.update((hashes if self._in_order else hashes[self._order()]).tobytes())
         return content_id([self._names, digest.hexdigest()])
 
-    def _order(self) -> Int64s:
-        rank = np.empty(len(self._units), np.int32)
+    def _order(self) -> Positions:
+        rank = np.empty(len(self._units), np.int64)
         rank[[self._units[unit] for unit in sorted(self._units)]] = np.arange(len(rank))
-        return np.lexsort((rank[np.concatenate(self._unit)], np.concatenate(self._horizon)))
+        horizon = np.concatenate(self._horizon).astype(np.int64)
+        code = horizon * len(rank) + rank[np.concatenate(self._unit)]
+        return stable_order(code)
 
 
 def by_year(folder: Path, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
