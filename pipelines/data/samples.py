@@ -6,7 +6,7 @@ Equal inputs give equal bytes. Thresholds lie beside the rows, a label never doe
         samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
         thresholds.parquet                   labels.THRESHOLD_COLUMNS
         nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest weeks are nowcast
-        tables/*.parquet                     the clean tables
+        tables/*.parquet                     the clean tables; see table_blocks.py
         states.parquet                       units held, unconfirmed or not reported, if any
         unconfirmed.parquet                  the newest origin with unconfirmed counts, if any
         dataset.json                         what it was made from

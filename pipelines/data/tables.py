@@ -6,17 +6,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.data.scene_indices import INDEX_COLUMNS
 from pipelines.data.scene_observations import COLUMNS as OBSERVATION_COLUMNS
+from pipelines.data.table_blocks import load_table, save_table
 from pipelines.errors import StoreError
-from pipelines.storage.parquet import write_parquet
+from pipelines.storage import discard
 
 # Parquet types; columns that a table has beyond these are of _OPTIONAL, or else (populations,
 # demographics) float64.
@@ -145,12 +146,18 @@ class Tables:
     doubts: pd.DataFrame = field(default_factory=lambda: _without_rows("doubts"))
     notes: pd.DataFrame = field(default_factory=lambda: _without_rows("notes"))
 
+    @cached_property
+    def newest_cases(self) -> pd.DataFrame:
+        """latest_cases in hindsight: found once, and changed by nobody."""
+        return _newest_vintages(self.cases)
+
     def save(self, folder: Path) -> Path:
-        """Write one Parquet file a table; equal tables give equal bytes."""
+        """Write each table as Parquet, those that grow by the week in one file a year; equal tables
+        give equal bytes."""
         for one in fields(self):
             frame, path = getattr(self, one.name), folder / f"{one.name}.parquet"
             if one.name in _RARE and frame.empty:
-                path.unlink(missing_ok=True)
+                discard(path) if path.is_dir() else path.unlink(missing_ok=True)
             else:
                 _write(one.name, frame, path)
         return folder
@@ -160,7 +167,7 @@ class Tables:
         """Read tables that `save` wrote. Raises StoreError naming a file that is absent or
         damaged."""
         paths = {one.name: folder / f"{one.name}.parquet" for one in fields(cls)}
-        return cls(**{n: _read(p) for n, p in paths.items() if n not in _RARE or p.is_file()})
+        return cls(**{n: _read(n, p) for n, p in paths.items() if n not in _RARE or p.exists()})
 
     @classmethod
     def empty(cls) -> Tables:
@@ -214,9 +221,12 @@ def latest_cases(tables: Tables, known_on: date | None = None) -> pd.DataFrame:
     Args:
         known_on: leave out what was received after this day; None = hindsight, all of it.
     """
-    cases = tables.cases
-    if known_on is not None:
-        cases = cases[cases["received_date"] <= known_on]
+    if known_on is None:
+        return tables.newest_cases
+    return _newest_vintages(tables.cases[tables.cases["received_date"] <= known_on])
+
+
+def _newest_vintages(cases: pd.DataFrame) -> pd.DataFrame:
     in_order = _sorted(cases, _SORT["cases"])
     return in_order.drop_duplicates(["unit_id", "week_no"], keep="last").reset_index(drop=True)
 
@@ -246,17 +256,17 @@ def _write(name: str, frame: pd.DataFrame, path: Path) -> None:
     tidy = ordered(name, frame)
     schema = _arrow_schema(name, tuple(tidy.columns))
     table = pa.Table.from_pandas(tidy, schema=schema, preserve_index=False)
-    write_parquet(path, table)
+    save_table(name, table, path)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(name: str, path: Path) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = load_table(name, path).to_pandas()
     except FileNotFoundError as err:
         raise StoreError(
             "a clean table is absent", where=str(path), fix="run validate again"
         ) from err
-    except (pa.ArrowInvalid, OSError) as err:
+    except (ValueError, OSError) as err:  # Arrow's among them
         raise StoreError(
             "a clean table is damaged", where=str(path), fix="delete it and run validate again"
         ) from err

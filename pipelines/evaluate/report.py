@@ -102,7 +102,7 @@ def build_report(context: ReportContext, out: Path) -> Path:
     """Write the report, the bulletin and the report as JSON into the folder `out`; the report's
     path.
     """
-    write_json(out / JSON, _record(context))
+    write_json(out / JSON, _record(context), spaced=False)
     write_atomic(out / BULLETIN, _bulletin(context))
     return write_atomic(out / HTML, _page(context))
 

@@ -2,13 +2,13 @@
 
 Layout of artifacts/features/<feature_version>/:
 
-    rows.parquet                        keys, covariates, cases, label, image_key, text_key, ...
+    rows.parquet/<year>.parquet         keys, covariates, cases, label, image_key, text_key, ...
     thresholds.parquet                  usable thresholds, where they differ by year or season
     shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
     features.json                       encoder specs, versions, what the dataset says of itself
 
-The version is a hash of rows and meaning; how vectors happen to lie in shards, and library
-versions, are recorded and do not change it.
+The version is a hash of rows and meaning; how rows lie in files and vectors in shards, and library
+versions, do not change it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,12 @@ from pipelines.embed.store import (
     origin_of,
 )
 from pipelines.encoder_config import Encoders
-from pipelines.features.pieces import KeptTables, labelled_pieces, values_id, values_id_of_file
+from pipelines.features.pieces import labelled_years, row_schema, values_id
+from pipelines.features.rows import ROWS, RowsId, rows_id_of
 from pipelines.features.spaces import Space, open_space
-from pipelines.storage import new_folder, read_json, sha256_file, write_json
-from pipelines.storage.parquet import write_parquet
+from pipelines.storage import new_folder, read_json, write_json
+from pipelines.storage.known_hashes import known_hashes
+from pipelines.storage.parquet import write_parquet, write_tables
 from pipelines.weeks import Calendar
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ ROW_COLUMNS = (
     *COVARIATE_NAMES,
     *_MADE,
 )  # where a place declares no covariate of its own
+_COLUMNS = (("sample_id",), ("origin_week_no", "horizon_weeks"))  # distinct, asked for
 THRESHOLDS = "thresholds.parquet"
 # What a feature version hands on from its dataset.
 _FROM_DATASET = ("week", "label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
@@ -88,26 +91,39 @@ def build_features(
     root = paths.artifacts / "features"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".pieces.") as work:
-        found = _Found(KeptTables(Path(work)))
-        for rows in labelled_pieces(dataset_dir, known, names):
-            found.add(rows, spaces, names)
+        found = _Found(Path(work), row_schema(dataset_dir, [*SAMPLE_KEYS, *names, *_MADE]))
+        for year, pieces in labelled_years(dataset_dir, known, names):
+            found.add(year, pieces, spaces)
         limits = None if known.plain else _usable(thresholds)
         return _kept(
-            found, _describe(dataset_dir, found, spaces, limits), spaces, limits, root, profile
+            found, _describe(dataset_dir, found, spaces, limits), spaces, limits, paths, profile
         )
 
 
 @dataclass
 class _Found:
-    """What the rows are, and what is counted over all of them."""
+    """What the rows are, in a folder of their own, and what is counted over all of them."""
 
-    tables: KeptTables
+    work: Path
+    schema: pa.Schema
+    count: int = 0
+    rows_id: RowsId = field(default_factory=RowsId)
     horizons: set[int] = field(default_factory=set)
     labels: list[pd.DataFrame] = field(default_factory=list)
 
+    @property
+    def rows(self) -> Path:
+        """Where they lie."""
+        return self.work / ROWS
+
     def add(
-        self, rows: pd.DataFrame, spaces: Mapping[Modality, Space], names: tuple[str, ...]
+        self, year: str, pieces: Iterator[pd.DataFrame], spaces: Mapping[Modality, Space]
     ) -> None:
+        self.rows.mkdir(exist_ok=True)
+        tables = (self._noted(rows, spaces) for rows in pieces)
+        write_tables(self.rows / f"{year}.parquet", tables, self.schema, *_COLUMNS)
+
+    def _noted(self, rows: pd.DataFrame, spaces: Mapping[Modality, Space]) -> pa.Table:
         for modality in ("image", "text"):
             if modality in spaces:
                 spaces[modality].name_in(rows)
@@ -115,7 +131,10 @@ class _Found:
                 rows[f"{modality}_key"] = None
         self.horizons.update(map(int, rows["horizon_weeks"].unique()))
         self.labels.append(rows[["target_week_no", "label"]])
-        self.tables.add(_table(rows, names))
+        self.count += len(rows)
+        table = pa.Table.from_pandas(rows[self.schema.names], self.schema, preserve_index=False)
+        self.rows_id.add(table)
+        return table.replace_schema_metadata(None)
 
 
 def _kept(
@@ -123,7 +142,7 @@ def _kept(
     described: Mapping[str, object],
     spaces: dict[Modality, Space],
     limits: pa.Table | None,
-    root: Path,
+    paths: DeploymentPaths,
     profile: Profile,
 ) -> Path:
     """The folder of the version that this amounts to, written if it is not there."""
@@ -134,9 +153,9 @@ def _kept(
         profile.labels.rule_id,
         ", ".join(f"{year} {rate:.0%}" for year, rate in rates.items()),
     )
-    version = content_id([described, found.tables.version()])
-    folder = root / version
-    if folder.is_dir() and not _intact(folder):
+    version = content_id([described, found.rows_id.value()])
+    folder = paths.artifacts / "features" / version
+    if folder.is_dir() and not _intact(folder, paths):
         _set_aside(folder)
     if not folder.is_dir():
         with new_folder(folder) as temp:
@@ -144,12 +163,12 @@ def _kept(
                 write_parquet(temp / THRESHOLDS, limits)
             _write(
                 temp,
-                found.tables,
+                found,
                 {**described, "feature_version": version, "outbreak_rates": rates},
                 spaces,
                 shards,
             )
-        log.info("feature version %s: %d rows", version, found.tables.rows)
+        log.info("feature version %s: %d rows", version, found.count)
     return folder
 
 
@@ -157,7 +176,7 @@ def version_of(folder: Path) -> str:
     """The version that a folder's rows and description amount to: its name, if it is undamaged."""
     recorded = read_json(folder / "features.json")
     described = {name: value for name, value in recorded.items() if name not in _RECORDED_ONLY}
-    return content_id([described, values_id_of_file(folder / "rows.parquet")])
+    return content_id([described, rows_id_of(folder)])
 
 
 def thresholds_in(folder: Path, calendar: Calendar) -> Thresholds | None:
@@ -182,7 +201,7 @@ def _describe(
         "image": None,  # without an encoder
         "text": None,
         **{modality: asdict(space.spec) for modality, space in spaces.items()},
-        **({} if limits is None else {"thresholds_id": values_id(limits.column_names, [limits])}),
+        **({} if limits is None else {"thresholds_id": values_id(limits)}),
         **({"covariates": dataset["covariates"]} if "covariates" in dataset else {}),
     }
 
@@ -192,28 +211,19 @@ def _usable(thresholds: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(usable, preserve_index=False).replace_schema_metadata(None)
 
 
-def _table(rows: pd.DataFrame, names: tuple[str, ...]) -> pa.Table:
-    texts = ("image_key", "text_key", "image_quality", "image_uri", "text_sha256")
-    table = pa.Table.from_pandas(rows[[*SAMPLE_KEYS, *names, *_MADE]], preserve_index=False)
-    for name in texts:  # a column without any value has no type of its own
-        at = table.schema.get_field_index(name)
-        table = table.set_column(at, name, table[name].cast(pa.string()))
-    return table.replace_schema_metadata(None)
-
-
 def _write(
     folder: Path,
-    tables: KeptTables,
+    found: _Found,
     described: dict[str, Any],
     spaces: dict[Modality, Space],
     shards: dict[Modality, list[Path]],
 ) -> None:
-    tables.write(folder / "rows.parquet")
+    found.rows.rename(folder / ROWS)
     for modality, space in spaces.items():
         _link(shards[modality], folder / "shards" / space.spec.space_id)
     versions = {m: space.store.checked_versions() for m, space in spaces.items()}
-    record = {**described, "library_versions": versions, "rows": tables.rows}
-    origins = [found for own in shards.values() for s in own if (found := origin_of(s))]
+    record = {**described, "library_versions": versions, "rows": found.count}
+    origins = [origin for own in shards.values() for s in own if (origin := origin_of(s))]
     if origins:
         record["brought"] = origins
     write_json(folder / "features.json", record)
@@ -228,15 +238,18 @@ def _link(shards: Iterable[Path], folder: Path) -> None:
             shutil.copyfile(shard, folder / shard.name)
 
 
-def _intact(folder: Path) -> bool:
+def _intact(folder: Path, paths: DeploymentPaths) -> bool:
     """Whether an existing version still holds what it held: its links may lead to a
     damaged shard."""
     about = folder / "features.json"
-    if not about.is_file() or not (folder / "rows.parquet").is_file():
+    if not about.is_file() or not (folder / ROWS).exists():
         return False
     if "thresholds_id" in read_json(about) and not (folder / THRESHOLDS).is_file():
         return False
-    return all(sha256_file(p) == p.stem for p in folder.glob("shards/*/*.parquet"))
+    hashes = known_hashes(paths)
+    intact = all(hashes.of(p)["sha256"] == p.stem for p in folder.glob("shards/*/*.parquet"))
+    hashes.save()
+    return intact
 
 
 def _set_aside(folder: Path) -> None:

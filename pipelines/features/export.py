@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.contracts import Modality
 from pipelines.errors import ConfigError
 from pipelines.features.read import encoder_spec, version_vectors
+from pipelines.features.rows import read_rows
 from pipelines.storage import write_atomic
 from pipelines.storage.people_csv import table_csv
 
@@ -50,7 +50,7 @@ def vector_table(folder: Path, modality: Modality) -> pa.Table:
             fix="name encoders under `embed` in the profile and run it again",
         )
     key = f"{modality}_key"
-    rows = pq.read_table(folder / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
+    rows = read_rows(folder, [*_LABELS, key]).to_pandas()
     rows = rows.dropna(subset=[key]).drop_duplicates(list(_LABELS)).sort_values(list(_LABELS))
     vectors = version_vectors(folder, spec, rows[key].tolist())
     columns = {

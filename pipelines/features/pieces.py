@@ -1,7 +1,7 @@
-"""Labelled rows of a dataset in pieces that fit memory, and tables that are kept so.
+"""Labelled rows of a dataset by year of origins, in pieces that fit memory.
 
-A piece holds all horizons of a small dataset, else one horizon of some units: in the order that a
-feature version has its rows in.
+A piece holds all horizons of a year, or where a year has many rows one horizon of some units: in
+the order that a feature version has its rows in.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ import pyarrow.parquet as pq
 from pipelines.contracts import SAMPLE_KEYS, SAMPLE_TARGET, content_id
 from pipelines.data.labels import label_of
 from pipelines.data.threshold_lookup import Thresholds
-from pipelines.storage import write_atomic
-from pipelines.storage.parquet import table_bytes, write_tables
 
 PIECE_ROWS = 400_000
 _ORDER = ["horizon_weeks", "unit_id", "origin_week_no"]
+_YEAR = "epi_year="
 _SOURCE = (
     *SAMPLE_KEYS,
     SAMPLE_TARGET,
@@ -34,19 +33,37 @@ _SOURCE = (
     "image_date",
     "text_sha256",
 )
+_TEXT = ("image_key", "text_key", "image_quality", "image_uri", "text_sha256")
+_NUMBER = ("threshold_cases", "label", "image_age_weeks")  # the last is unknown in some rows
 
 
-def labelled_pieces(
+def labelled_years(
     dataset_dir: Path, thresholds: Thresholds, names: Sequence[str]
-) -> Iterator[pd.DataFrame]:
-    """Rows that have a threshold, with it and their label, in a fixed order.
+) -> Iterator[tuple[str, Iterator[pd.DataFrame]]]:
+    """Year of origins -> its rows that have a threshold, with it and their label, in a fixed order.
 
     A row whose origin year or season has none is left out here: whoever reads features never meets
     a threshold of NaN, so it is neither trained on nor forecast.
     """
-    samples = pads.dataset(dataset_dir / "samples", format="parquet", partitioning="hive")
-    for chosen in _choices(samples):
-        table = samples.to_table(columns=[*_SOURCE, *names], filter=chosen)
+    for folder in sorted((dataset_dir / "samples").glob(f"{_YEAR}*")):
+        year = pads.dataset(folder, format="parquet")
+        yield folder.name.removeprefix(_YEAR), _pieces(year, thresholds, names)
+
+
+def row_schema(dataset_dir: Path, columns: Iterable[str]) -> pa.Schema:
+    """Of a feature version's rows, the same in each year: a column may lack values in one of them,
+    and thus its type."""
+    files = sorted((dataset_dir / "samples").glob(f"{_YEAR}*/*.parquet"))
+    read = pa.unify_schemas([pq.read_schema(f) for f in files], promote_options="permissive")
+    made = dict.fromkeys(_TEXT, pa.string()) | dict.fromkeys(_NUMBER, pa.float64())
+    return pa.schema([(n, made[n] if n in made else read.field(n).type) for n in columns])
+
+
+def _pieces(
+    year: pads.Dataset, thresholds: Thresholds, names: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    for chosen in _choices(year):
+        table = year.to_table(columns=[*_SOURCE, *names], filter=chosen)
         rows: pd.DataFrame = table.to_pandas()
         del table  # else it is held as long as the rows are worked on
         yield _labelled(rows, thresholds)
@@ -79,76 +96,8 @@ def _labelled(rows: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     return rows.sort_values(_ORDER, kind="stable", ignore_index=True)
 
 
-class KeptTables:
-    """Tables one after the other as if they were one: the first in memory, more of them in files.
-
-    Attributes:
-        rows: of all of them.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.rows = 0
-        self._folder = folder
-        self._first: pa.Table | None = None
-        self._files: list[Path] = []
-        self._schemas: list[pa.Schema] = []
-
-    def add(self, table: pa.Table) -> None:
-        """Keep one more. A column may lack values, and thus its type, where others have them."""
-        if self._first is not None:
-            self._put_away(self._first)
-            self._first = None
-        if self._schemas:
-            self._put_away(table)
-        else:
-            self._first = table
-        self._schemas.append(table.schema)
-        self.rows += table.num_rows
-
-    def __iter__(self) -> Iterator[pa.Table]:
-        schema = self.schema
-        for table in self._tables():
-            yield table.cast(schema)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Of all: a column without values somewhere has the type that it has elsewhere."""
-        return pa.unify_schemas(self._schemas, promote_options="permissive")
-
-    def version(self) -> str:
-        """Their values_id."""
-        return values_id(self.schema.names, self)
-
-    def write(self, path: Path) -> None:
-        """One Parquet file of all of them."""
-        if self._first is not None:
-            write_atomic(path, table_bytes(self._first))
-            return
-        write_tables(path, self, self.schema)
-
-    def _tables(self) -> Iterator[pa.Table]:
-        if self._first is not None:
-            yield self._first
-        for path in self._files:
-            yield pq.read_table(path)
-
-    def _put_away(self, table: pa.Table) -> None:
-        path = self._folder / f"{len(self._files)}.parquet"
-        write_atomic(path, table_bytes(table, plain=True))
-        self._files.append(path)
-
-
-def values_id(names: Sequence[str], tables: Iterable[pa.Table]) -> str:
-    """Hash of a table's values, which no cut into pieces and no writer's version changes."""
-    digest = hashlib.sha256()
-    for table in tables:
-        hashes = pd.util.hash_pandas_object(table.to_pandas(), index=False)
-        digest.update(hashes.to_numpy().tobytes())
-    return content_id([list(names), digest.hexdigest()])
-
-
-def values_id_of_file(path: Path) -> str:
-    """values_id of what a Parquet file holds."""
-    with pq.ParquetFile(path) as file:
-        groups = (file.read_row_group(at) for at in range(file.num_row_groups))
-        return values_id(file.schema_arrow.names, groups)
+def values_id(table: pa.Table) -> str:
+    """Hash of a table's values, which no writer's version changes."""
+    hashes = pd.util.hash_pandas_object(table.to_pandas(), index=False)
+    digest = hashlib.sha256(hashes.to_numpy().tobytes())
+    return content_id([table.column_names, digest.hexdigest()])

@@ -1,7 +1,7 @@
 """What an embedding version is for analysts: the vectors behind a feature version, and whose they
 are.
 
-    rows.parquet                        unit_id, origin_week, image_key, text_key
+    rows.parquet/<year>.parquet         unit_id, origin_week, image_key, text_key
     shards/<space_id>/<sha256>.parquet  the store's immutable shards that the feature version has
     embeddings.json                     encoder specs, embedding version
 """
@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.contracts import content_id
+from pipelines.features.rows import by_year
 from pipelines.storage import read_json
 from pipelines.storage.parquet import table_bytes
 
@@ -28,14 +28,14 @@ def embedding_files(features_dir: Path) -> tuple[str, dict[str, Path | bytes]]:
     The name follows from the vectors and from whose they are, not from how they lie in shards.
     """
     about = read_json(features_dir / "features.json")
-    table = pq.read_table(features_dir / "rows.parquet", columns=[*_WHO, *_KEYS])
-    table = _distinct(table)
+    files = {n: _distinct(part) for n, part in by_year(features_dir, [*_WHO, *_KEYS])}
+    table = pa.concat_tables(files.values()).sort_by([(name, "ascending") for name in _WHO])
     described = {name: about[name] for name in ("embedding_version", "image", "text")}
     version = content_id([described, _rows_id(table)])
     shards = sorted((features_dir / "shards").glob("*/*.parquet"))
     return version, {
         "embeddings.json": (json.dumps(described, indent=2, sort_keys=True) + "\n").encode(),
-        "rows.parquet": table_bytes(table),
+        **{name: table_bytes(part) for name, part in files.items()},
         **{path.relative_to(features_dir).as_posix(): path for path in shards},
     }
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines.arrays import Float32s
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
 from pipelines.embed.store import in_order, read_vectors
 from pipelines.errors import StoreError
+from pipelines.features.rows import ROWS, read_rows, row_columns
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
@@ -102,7 +102,7 @@ def encoder_spec(folder: Path, modality: Modality) -> EncoderSpec | None:
 
 def _covariate_names(features_dir: Path) -> tuple[str, ...]:
     declared = _about(features_dir).get("covariates")
-    present = set(pq.read_schema(_rows_file(features_dir)).names)
+    present = set(row_columns(features_dir))
     if declared is None:
         return tuple(name for name in COVARIATE_NAMES if name in present)
     absent = sorted(set(declared) - present)
@@ -115,15 +115,6 @@ def _covariate_names(features_dir: Path) -> tuple[str, ...]:
     return tuple(map(str, declared))
 
 
-def _rows_file(features_dir: Path) -> Path:
-    path = features_dir / "rows.parquet"
-    if not path.is_file():
-        raise StoreError(
-            "the features folder holds no rows", where=str(path), fix="run the features step again"
-        )
-    return path
-
-
 def _read_rows(
     features_dir: Path, horizons: Sequence[int], names: tuple[str, ...], origin: int | None
 ) -> pa.Table:
@@ -131,7 +122,7 @@ def _read_rows(
     asked: list[tuple[str, str, Any]] = [("horizon_weeks", "in", list(horizons))]
     if origin is not None:
         asked.append(("origin_week_no", "=", origin))
-    return pq.read_table(_rows_file(features_dir), columns=columns, filters=asked)
+    return read_rows(features_dir, columns, asked)
 
 
 def _rows_of(table: pa.Table, horizon: int) -> pd.DataFrame:
@@ -142,7 +133,7 @@ def _rows_of(table: pa.Table, horizon: int) -> pd.DataFrame:
 def _no_rows(horizon: int, features_dir: Path) -> StoreError:
     return StoreError(
         f"no row has horizon {horizon} weeks",
-        where=str(_rows_file(features_dir)),
+        where=str(features_dir / ROWS),
         fix="use a horizon of features.json",
     )
 

@@ -19,7 +19,7 @@ from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError
 from pipelines.evaluate.withheld import weeks_ahead
-from pipelines.features.read import load_examples
+from pipelines.features.read import load_horizons
 from pipelines.fusion.bundle import Bundle, load_bundle, load_verified_bundle
 from pipelines.inference.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.inference.forecast_states import UnitStates, with_states
@@ -144,7 +144,7 @@ def forecast_of(
         data_state=data_state,
     )
     origin = bundle.calendar.week_no(str(about["as_of_week"]))
-    newest = {h: load_examples(features, h, origin) for h in horizons}
+    newest = load_horizons(features, horizons, origin)
     examples = as_trained(bundle, about, newest)
     table = forecast_table(
         usable,

@@ -49,7 +49,7 @@ def metrics_file(
         log.info("these predictions and candidates were evaluated before")
         write_atomic(to, text)
     else:
-        write_json(to, made())
+        write_json(to, made(), spaced=False)
         if folder is not None:
             _keep(to, folder)
     if folder is not None:

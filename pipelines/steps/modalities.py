@@ -16,17 +16,17 @@ from pipelines.steps.training import backtest_years
 
 def of_modalities(run: Run, predictions: pd.DataFrame) -> dict[str, object]:
     """`gaps` by head, and `modalities` if the profile asks; empty for a run without fused heads."""
-    from pipelines.features.read import load_examples
+    from pipelines.features.read import load_horizons
 
     heads = [h for h in run.profile.train.names if forecaster_kind(h).reads_vectors]
     if not heads:
         return {}
     folder = run.path(run.output(out.FeaturesOutput).features)
     asked = run.profile.evaluate
-    primary = load_examples(folder, asked.primary_horizon_weeks)
-    found: dict[str, object] = {"gaps": _gaps(run, heads, primary)}
+    primary = asked.primary_horizon_weeks
+    rows = load_horizons(folder, asked.horizons_weeks if asked.modalities else (primary,))
+    found: dict[str, object] = {"gaps": _gaps(run, heads, rows[primary])}
     if asked.modalities:
-        rows = {h: load_examples(folder, h) for h in asked.horizons_weeks}
         found["modalities"] = _brought(run, heads, rows, predictions)
     return found
 

@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.data.samples import STATES_FILE
 from pipelines.data.usable import UNCONFIRMED, units_in
 from pipelines.errors import StoreError
+from pipelines.features.rows import read_rows
 from pipelines.run import Run
 from pipelines.run import outputs as out
 from pipelines.steps import scene_words
@@ -36,9 +37,10 @@ def rises_among(dataset: Path, units: Collection[str]) -> list[str]:
 
 def scenes(features: Path) -> pd.DataFrame:
     """Day and quality of the scene of each sample."""
-    return pd.read_parquet(
-        features / "rows.parquet", columns=["sample_id", "image_date", "image_quality"]
-    )
+    found: pd.DataFrame = read_rows(
+        features, ["sample_id", "image_date", "image_quality"]
+    ).to_pandas()
+    return found
 
 
 def scenes_fetched(run: Run) -> str:

@@ -86,7 +86,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     from pipelines.candidate_config import forecaster_kind
     from pipelines.config import Profile
     from pipelines.data.splits import deploy_cut
-    from pipelines.features.read import load_examples
+    from pipelines.features.read import load_horizons
     from pipelines.training.recipe import train_recipe
 
     run = open_run(run_id)
@@ -101,7 +101,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     profile = Profile.model_validate(raw)
     built = run.output(FeaturesOutput)
     folder = run.path(built.features)
-    examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
+    examples = load_horizons(folder, profile.evaluate.horizons_weeks)
     cut = deploy_cut(profile.calendar.week_no(built.as_of_week), profile.data.outcome_delay_weeks)
     found: dict[str, Any] = {}
     for head in (h for h in profile.train.names if forecaster_kind(h).reads_vectors):

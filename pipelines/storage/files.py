@@ -107,9 +107,20 @@ def write_atomic(path: Path, data: bytes | str) -> Path:
     return path
 
 
-def write_json(path: Path, value: object) -> Path:
-    """Write JSON atomically: sorted keys, NaN refused, so that equal values are equal bytes."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+def write_json(path: Path, value: object, spaced: bool = True) -> Path:
+    """Write JSON atomically: sorted keys, NaN refused, so that equal values are equal bytes.
+
+    Args:
+        spaced: for people to read; without, a long record takes half the bytes.
+    """
+    text = json.dumps(
+        value,
+        indent=2 if spaced else None,
+        separators=None if spaced else (",", ":"),
+        sort_keys=True,
+        ensure_ascii=False,
+        allow_nan=False,
+    )
     return write_atomic(path, text + "\n")
 
 

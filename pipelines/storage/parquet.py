@@ -7,16 +7,15 @@ because it imports Arrow.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage.files import sync_folder, write_atomic
+from pipelines.storage.files import write_atomic
 
 
 def write_parquet(path: Path, table: pa.Table) -> Path:
@@ -24,18 +23,29 @@ def write_parquet(path: Path, table: pa.Table) -> Path:
     return write_atomic(path, table_bytes(table.replace_schema_metadata(None)))
 
 
-def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Path:
-    """Write tables of one schema one after the other into one file, whole or not at all; only one
-    of them is held at a time."""
-    half = path.with_name(f".{path.name}.half")
-    with half.open("wb") as out:
-        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table)
-        out.flush()
-        os.fsync(out.fileno())
-    half.replace(path)
-    sync_folder(path.parent)
+def write_tables(
+    path: Path,
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    distinct: Sequence[str] = (),
+    asked: Sequence[str] = (),
+) -> Path:
+    """Write tables of one schema one after the other into one file, of which only one is held at a
+    time: into a folder that nobody sees yet, and which is brought to the disk as a whole.
+
+    Args:
+        distinct: columns of texts that are never the same and begin alike.
+        asked: columns that readers filter by; the others have no ranges.
+    """
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": [name for name in schema.names if name not in distinct],
+        "column_encoding": dict.fromkeys(distinct, "DELTA_BYTE_ARRAY"),
+        "write_statistics": list(asked),
+    }
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        for table in tables:
+            writer.write_table(table)
     return path
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.storage.files import write_atomic
+from pipelines.storage.known_hashes import known_hashes
 from pipelines.storage.remote import Remote, remote
 from pipelines.storage.transfer import (
     Manifest,
@@ -62,6 +63,10 @@ class Shared:
         Args:
             hashes: relative path -> SHA-256 of a folder's files, if they are known already.
         """
+        if hashes is None and path.is_dir():
+            known = known_hashes(self._paths)
+            hashes = known.manifest_of(path)
+            known.save()
         name, manifest = self._name(path), describe(path, hashes)
         publish(path, self._uri, name, manifest)
         self._remember(name, manifest)

@@ -14,7 +14,8 @@ import yaml
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, VersioningError
-from pipelines.storage import folder_id, manifest_of, sync_all, write_atomic
+from pipelines.storage import folder_id, sync_all, write_atomic
+from pipelines.storage.known_hashes import KnownHashes, known_hashes
 from pipelines.storage.lock import locked
 from pipelines.storage.remote import remote
 from pipelines.versioning.catalogue import (
@@ -26,7 +27,7 @@ from pipelines.versioning.catalogue import (
     update_index,
 )
 from pipelines.versioning.entry import Draft, FileFacts, Sidecar, Version, manifest_hash
-from pipelines.versioning.repository import add_and_push, lay_out, repository
+from pipelines.versioning.repository import add_and_push, is_set_up, lay_out, repository
 from pipelines.versioning.source import FOLDER, VARIABLE, Source, address
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,12 @@ def _add(paths: DeploymentPaths, repo: Path, drafts: Sequence[Draft]) -> list[Ve
         # Asked before DVC, which tries every object for long and says less about why it may not.
         remote(uri).write(f"{FOLDER}/writable", b"")
         folders = {name: lay_out(draft, repo) for name, draft in fresh.items()}
-        manifests = {name: _manifest(folder) for name, folder in folders.items()}
-        add_and_push(repo, uri, list(fresh))
+        # A remote that is new gets bytes that were read now.
+        hashes = known_hashes(paths, believed=is_set_up(repo, uri))
+        manifests = {name: _manifest(folder, hashes) for name, folder in folders.items()}
+        md5 = {p: hashes.of(p)["md5"] for f in folders.values() for p in _files(f)}
+        add_and_push(repo, uri, list(fresh), md5)
+        hashes.save()
         if "://" not in uri:
             sync_all()  # DVC syncs no object; bytes are safe before they are announced
         made = {name: _record(repo, draft, manifests[name]) for name, draft in fresh.items()}
@@ -117,11 +122,15 @@ def _make_folder(folder: Path) -> None:
         ) from err
 
 
-def _manifest(folder: Path) -> dict[str, FileFacts]:
+def _manifest(folder: Path, hashes: KnownHashes) -> dict[str, FileFacts]:
     return {
         name: FileFacts(sha256=sha, bytes=(folder / name).stat().st_size)
-        for name, sha in manifest_of(folder).items()
+        for name, sha in hashes.manifest_of(folder).items()
     }
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _record(repo: Path, draft: Draft, manifest: dict[str, FileFacts]) -> tuple[Sidecar, str]:

@@ -11,14 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import VersioningError
 from pipelines.run.apart import Work, running
-from pipelines.storage import discard, new_folder, write_atomic
+from pipelines.storage import discard, new_folder, write_atomic, write_json
 from pipelines.versioning import dvc_chain
 from pipelines.versioning.entry import Draft
 
@@ -29,7 +29,7 @@ _SETTINGS = {
     "core.autostage": "false",
     "cache.type": "hardlink,copy",
 }
-_IGNORED = ".dvcignore"
+_IGNORED, _HASHED = ".dvcignore", ".known-hashes.json"
 _S3_SETTINGS = {"connect_timeout": "10", "read_timeout": "60"}
 
 
@@ -38,13 +38,21 @@ def repository(paths: DeploymentPaths) -> Path:
     return paths.artifacts / "versions"
 
 
-def add_and_push(repo: Path, remote: str, ids: Sequence[str]) -> None:
+def add_and_push(
+    repo: Path, remote: str, ids: Sequence[str], md5: Mapping[Path, str] | None = None
+) -> None:
     """Hand finished folders of the repository to DVC and to the remote, in one process.
+
+    Args:
+        md5: of files that need not be read for it.
 
     Raises:
         VersioningError: dvc failed or took too long. What it did is kept; the next try goes on.
     """
     commands = _settings(repo, remote)
+    if md5:
+        known = {str(path): value for path, value in md5.items()}
+        commands.append([dvc_chain.KNOWN, str(write_json(repo / _HASHED, known))])
     commands.append(["add", *ids])
     commands.append(["push", *(f"{name}.dvc" for name in ids)])
     with _nothing_else(repo, ids):
@@ -90,9 +98,14 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
+def is_set_up(repo: Path, remote: str) -> bool:
+    """Whether the repository was used with this remote and these settings."""
+    return _marker(repo).is_file() and _marker(repo).read_text(encoding="utf-8") == _marked(remote)
+
+
 def _settings(repo: Path, remote: str) -> list[list[str]]:
     """The commands that bring the repository's settings up to date; none if they are."""
-    if _marker(repo).is_file() and _marker(repo).read_text(encoding="utf-8") == _marked(remote):
+    if is_set_up(repo, remote):
         return []
     started = (repo / ".dvc" / "config").is_file()
     commands = [] if started else [["init", "--no-scm"]]
@@ -106,7 +119,7 @@ def _settings(repo: Path, remote: str) -> list[list[str]]:
 
 
 def _remember_settings(repo: Path, remote: str) -> None:
-    if not _marker(repo).is_file() or _marker(repo).read_text(encoding="utf-8") != _marked(remote):
+    if not is_set_up(repo, remote):
         write_atomic(_marker(repo), _marked(remote))
 
 

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
+from pipelines.data.table_blocks import load_table
 from pipelines.errors import VersioningError
 from pipelines.features.export import vector_table
+from pipelines.features.rows import rows_in_order
 from pipelines.storage import write_atomic
 from pipelines.storage.people_csv import table_csv
 from pipelines.versioning.entry import Kind
@@ -27,6 +29,10 @@ def _file(name: str) -> Read:
     return lambda folder: pq.read_table(folder / name, partitioning=None)
 
 
+def _clean(name: str) -> Read:
+    return lambda folder: load_table(name, folder / "tables" / f"{name}.parquet")
+
+
 def _samples(folder: Path) -> pa.Table:
     years = pads.dataset(folder / "samples", format="parquet", partitioning="hive")
     return years.to_table().sort_by([("sample_id", "ascending")])
@@ -36,13 +42,10 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
     "samples": {
         "samples": _samples,
         "thresholds": _file("thresholds.parquet"),
-        **{
-            name: _file(f"tables/{name}.parquet")
-            for name in ("cases", "climate", "scenes", "units", _SERIES)
-        },
+        **{name: _clean(name) for name in ("cases", "climate", "scenes", "units", _SERIES)},
     },
     "features": {
-        "rows": _file("rows.parquet"),
+        "rows": rows_in_order,
         "image": lambda folder: vector_table(folder, "image"),
         "text": lambda folder: vector_table(folder, "text"),
     },
@@ -86,7 +89,7 @@ def read_table(folder: Path, kind: Kind, name: str | None = None) -> pa.Table:
 
 
 def _has_series(folder: Path) -> bool:
-    return (folder / "tables" / f"{_SERIES}.parquet").is_file()
+    return (folder / "tables" / f"{_SERIES}.parquet").exists()
 
 
 def write_csv(folder: Path, kind: Kind) -> list[Path]:

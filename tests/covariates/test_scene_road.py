@@ -3,6 +3,7 @@ probabilities, by the scene that the image modality sees."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def test_a_picture_of_three_bands_has_its_brightness_and_no_other_index(
 def test_where_no_scene_is_seen_all_are_missing(place: Place) -> None:
     tables = place.validated().tables
     first = tables.scenes["unit_id"] != UNITS[0]
-    without = Tables(**{**vars(tables), "scenes": tables.scenes[first]})
+    without = replace(tables, scenes=tables.scenes[first])
     found = _examples(without, place.profile)
     mine = found.columns(NAMES)[found.unit_id == UNITS[0]]
     assert len(mine) and np.isnan(mine).all()
@@ -132,7 +133,7 @@ def test_what_a_later_origin_will_see_changes_no_row(place: Place) -> None:
     noisy = tables.scenes.copy()
     for name in ALL:
         noisy.loc[later, name] = 77.0
-    after = _examples(Tables(**{**vars(tables), "scenes": noisy}), place.profile)
+    after = _examples(replace(tables, scenes=noisy), place.profile)
     known = before.origin_week_no <= origin
     np.testing.assert_array_equal(before.columns(NAMES)[known], after.columns(NAMES)[known])
     assert (after.columns(["scene_ndmi"])[~known] == 77.0).any()
