@@ -21,7 +21,7 @@ from pipelines.steps import outcome, summary
 P = ParamSpec("P")
 Output = TypeVar("Output", bound=BaseModel)
 log = logging.getLogger(__name__)
-_attempt: ContextVar[tuple[int, int]] = ContextVar("attempt", default=(-1, 1))
+_attempt: ContextVar[tuple[int, int] | None] = ContextVar("attempt", default=None)
 
 
 @contextmanager
@@ -46,11 +46,12 @@ def step(function: Callable[Concatenate[str, P], Output]) -> Callable[Concatenat
         log.info("%s: %s", part, summary_line)
         # The lock comes first: a step that is refused it leaves nothing of itself.
         with during(paths, run_id, part), bound(paths, run_id, part):
-            outcome.begin(paths, run_id, part)
+            tried = _attempt.get()
+            outcome.begin(paths, run_id, part, tried[1] if tried else 0)
             try:
                 output = function(run_id, *args, **kwargs)
             except Exception as err:
-                outcome.fail(paths, run_id, part, err, *_attempt.get())
+                outcome.fail(paths, run_id, part, err, *(tried or ()))
                 raise
             outcome.finish(paths, run_id, part, output)
         log.info("%s is done: %s", part, summary.summarise(output))
