@@ -17,6 +17,7 @@ from pipelines.run import run_folder
 from pipelines.run.lock import during
 from pipelines.run.progress import bound
 from pipelines.steps import outcome, summary
+from pipelines.storage import in_words
 
 P = ParamSpec("P")
 Output = TypeVar("Output", bound=BaseModel)
@@ -51,8 +52,11 @@ def step(function: Callable[Concatenate[str, P], Output]) -> Callable[Concatenat
             try:
                 output = function(run_id, *args, **kwargs)
             except Exception as err:
-                outcome.fail(paths, run_id, part, err, *(tried or ()))
-                raise
+                named = in_words(err, (paths.artifacts, paths.data))
+                outcome.fail(paths, run_id, part, named, *(tried or ()))
+                if named is err:
+                    raise
+                raise named from err
             outcome.finish(paths, run_id, part, output)
         log.info("%s is done: %s", part, summary.summarise(output))
         for title, path in summary.artifacts_of(run_id, output).items():
