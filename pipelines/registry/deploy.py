@@ -84,7 +84,12 @@ def deploy(
     if url:
         outcome = _wait_or_restore(url, wanted, known, before, timeout_s, why, paths, model_name)
     tell = log.info if outcome == SERVING else log.warning
-    tell("version %s (bundle %s) is champion; endpoint: %s", wanted.version, wanted.bundle_id, outcome)
+    tell(
+        "version %s (bundle %s) is champion; endpoint: %s",
+        wanted.version,
+        wanted.bundle_id,
+        outcome,
+    )
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
     return Deployed(wanted.version, wanted.bundle_id, previous, changed, outcome)

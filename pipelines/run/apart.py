@@ -107,7 +107,9 @@ class _Forked:
     def __init__(self, work: Work, out: int, errors: int) -> None:
         self._work = work
         # Python's own class: it empties buffers before the fork and skips exit handlers after it.
-        self._process = get_context("fork").Process(target=_become, args=(work, out, errors, os.getpid()))
+        self._process = get_context("fork").Process(
+            target=_become, args=(work, out, errors, os.getpid())
+        )
         self._process.start()
 
     def wait(self, timeout: float) -> int:

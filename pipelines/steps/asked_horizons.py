@@ -27,7 +27,9 @@ def require_forecastable(params: RunParams, paths: DeploymentPaths) -> None:
         return
     from pipelines.registry.champion import describe_champion_with_retries
 
-    found = describe_champion_with_retries(paths, profile_of(RecordedParams(**dict(params))).model_name).champion
+    found = describe_champion_with_retries(
+        paths, profile_of(RecordedParams(**dict(params))).model_name
+    ).champion
     if found is None:  # there is none, or it cannot be read: the gate and the forecast say so
         return
     require_some(found.horizons_weeks, params.horizons, found.version)

@@ -25,7 +25,9 @@ RUN = "manual__2026-11-21T00:00:00+00:00"
 
 
 def instance(task_id: str = "data.validate", map_index: int = -1, try_number: int = 2) -> Any:
-    return SimpleNamespace(task_id=task_id, map_index=map_index, try_number=try_number, run_id=RUN)
+    return SimpleNamespace(
+        task_id=task_id, map_index=map_index, try_number=try_number, max_tries=10, run_id=RUN
+    )
 
 
 def airflow_calls_back(error: BaseException | str | None, of: Any = None) -> None:
