@@ -14,17 +14,16 @@ NO_CHAMPION = NotReady(
     "run the weekly cycle until a model is promoted; its report says why none was",
 )
 
+_ASK_AGAIN = (
+    "check MLFLOW_TRACKING_URI and that MLflow answers; the endpoint asks again by itself, and has "
+    "no earlier champion on its disk"
+)
+
 
 def registry_away(err: Exception) -> NotReady:
     """Nobody can say who is champion, and none that was lies on this disk."""
     own = "" if isinstance(err, DenguardError) and err.away else fix_of(err, "")
-    return NotReady(
-        "registry-away",
-        error_text(err),
-        own
-        or "see that MLflow answers at MLFLOW_TRACKING_URI; the endpoint asks again by itself, and "
-        "has no earlier champion on its disk",
-    )
+    return NotReady("registry-away", error_text(err), own or _ASK_AGAIN)
 
 
 def unusable(text: str, err: Exception) -> NotReady:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 from pipelines.config import DeploymentPaths
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, StoreError
 from pipelines.run.params import RecordedParams, RunParams, profile_of
+from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 
@@ -25,21 +27,39 @@ def require_forecastable(params: RunParams, paths: DeploymentPaths) -> None:
     """
     if params.horizons is None:  # the profile's: it may be changed, and then the champion as well
         return
-    from pipelines.registry.champion import describe_champion_with_retries
-
-    found = describe_champion_with_retries(
-        paths, profile_of(RecordedParams(**dict(params))).model_name
-    ).champion
+    found = _champions(paths, profile_of(RecordedParams(**dict(params))).model_name)
     if found is None:  # there is none, or it cannot be read: the gate and the forecast say so
         return
-    require_some(found.horizons_weeks, params.horizons, found.version)
-    if lacking := sorted(set(params.horizons) - set(found.horizons_weeks)):
+    version, horizons = found
+    require_some(horizons, params.horizons, version)
+    if lacking := sorted(set(params.horizons) - set(horizons)):
         log.warning(
             "the champion, version %s, does not forecast %s; while it serves, nothing is forecast "
             "so far ahead",
-            found.version,
+            version,
             _weeks(lacking),
         )
+
+
+def _champions(paths: DeploymentPaths, model_name: str) -> tuple[str, list[int]] | None:
+    """The champion's version and its horizons in weeks, read without loading it."""
+    from pipelines.fusion.bundle_files import DESCRIPTION
+    from pipelines.registry.named import sqlite_file
+    from pipelines.registry.retries import with_retries
+    from pipelines.registry.served import bundle_folder, serving_version
+
+    database = sqlite_file(paths.tracking_uri)
+    if database is not None and not database.is_file():  # nothing was ever registered here
+        return None
+    named = with_retries(lambda: serving_version(paths, model_name))
+    if named is None:
+        return None
+    try:
+        meta: Any = read_json(bundle_folder(named, paths, model_name) / DESCRIPTION)["meta"]
+        return named.version, [int(horizon) for horizon in meta["horizons_weeks"]]
+    except (StoreError, KeyError, TypeError) as err:
+        log.warning("the champion's horizons cannot be read: %s", err)
+        return None
 
 
 def require_some(has: Iterable[int], asked: Iterable[int], version: str) -> None:

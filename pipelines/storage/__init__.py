@@ -4,10 +4,10 @@ Work is always local: a step writes a local file or folder, `publish` copies it 
 manifest last, and `materialise` brings it to a local path, verified. A store is a folder that
 several machines see, or s3://bucket/prefix.
 
-files.py writes on this machine, room.py says which disk is full, parquet.py writes and reads tables;
-lock.py lets one process at a time work; remote.py speaks to a store, bring.py brings one file of it
-here, objects.py many; transfer.py publishes and fetches files and folders; sharing.py lets several
-machines, each with its own home, work on one run.
+files.py writes on this machine, room.py says which disk is full, parquet.py writes and reads
+tables; lock.py lets one process at a time work; remote.py speaks to a store, bring.py brings one
+file of it here, objects.py many; transfer.py publishes and fetches files and folders; sharing.py
+lets several machines, each with its own home, work on one run.
 """
 
 from pipelines.storage.files import (
