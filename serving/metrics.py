@@ -61,6 +61,9 @@ class Metrics:
             "1 if the last look at the alias failed",
             registry=self.registry,
         )
+        self._of_the_registry()
+
+    def _of_the_registry(self) -> None:
         self.registry_up = Gauge(
             "denguard_registry_up",
             "1 if the registry answered the last look",
