@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,8 @@ def test_a_forked_process_ends_with_a_task_that_is_killed_and_frees_its_locks(
         _until(lambda: not Path(f"/proc/{child.read_text()}").exists())
     finally:
         task.kill()
+        with suppress(OSError, ValueError):  # it has ended, or never began
+            os.kill(int(child.read_text()), signal.SIGKILL)
 
 
 def _until(so: Callable[[], bool]) -> None:
