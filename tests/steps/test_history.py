@@ -160,6 +160,25 @@ def test_a_run_of_an_older_version_is_told_by_its_files(
     assert history(paths, RUN).failure is None, "failure.json is read of older versions alone"
 
 
+def test_files_that_were_fetched_again_make_no_step_an_earlier_one(paths: DeploymentPaths) -> None:
+    """A store gives them new times, in any order."""
+    begin(RUN)
+    seen: dict[str, str] = {}
+
+    def fetched() -> None:
+        now = datetime.now(UTC).timestamp()
+        for late, name in enumerate(("snapshot", "validate", "ingest", "run")):
+            when = now + 60 * late
+            os.utime(paths.artifacts / "runs" / RUN / f"{name}.json", (when, when))
+        seen.update(states(paths))
+
+    with hold(paths, RUN):
+        act_all(RUN, "ingest", "validate", "snapshot")
+        act(RUN, "plan_embedding", meanwhile=fetched)
+    assert {seen[name] for name in ("start", "ingest", "validate", "snapshot")} == {"done"}
+    assert seen["plan_embedding"] == "running"
+
+
 # Machines that share a store: each has a home and an event file of its own.
 
 
