@@ -85,8 +85,8 @@ def endpoint(scene: Scene) -> list[Finding]:
         return [Finding("skip", "endpoint", "DENGUARD_ENDPOINT_URL is not set here")]
     try:
         ready = _get(f"{url}/health/ready")
-        wrong = _get(f"{url}/model", headers=_bearer("no-key-at-all"))
-        own = scene.endpoint_key and _get(f"{url}/model", headers=_bearer(scene.endpoint_key))
+        wrong = _get(f"{url}/forecast", headers=_bearer("no-key-at-all"))
+        own = scene.endpoint_key and _get(f"{url}/forecast", headers=_bearer(scene.endpoint_key))
     except httpx.HTTPError as err:
         return [_away("endpoint", url, err, "serving")]
     found = [_ready(ready)]
@@ -116,8 +116,9 @@ def _ready(answer: httpx.Response) -> Finding:
         problem = answer.json()
     except ValueError:
         problem = {}
-    said = f"it lives and has no model yet: {problem.get('detail', f'HTTP {answer.status_code}')}"
-    return Finding("warn", "endpoint", said, str(problem.get("fix", _UP.format("serving"))))
+    why = str(problem.get("detail", f"HTTP {answer.status_code}")).partition(" Where: ")[0]
+    fix = str(problem.get("fix", _UP.format("serving")))
+    return Finding("warn", "endpoint", f"it lives and has no model yet: {why}", fix)
 
 
 def _away(about: str, url: str, err: Exception, service: str) -> Finding:
