@@ -67,7 +67,7 @@ def _number(least: float, whole: bool) -> Check:
 
 
 def _port(value: str) -> str:
-    good = re.fullmatch(r"\d{1,5}", value) and 0 < int(value) <= 65535
+    good = re.fullmatch(r"[0-9]{1,6}", value) and 0 < int(value) <= 65535
     return "" if good else "it is not a port between 1 and 65535"
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.installation import installed, new_folder
+from support.installation import MakeScene, installed, new_folder
 
 from pipelines.config import DeploymentPaths
 from pipelines.deploy.doctor.finding import Scene
 from pipelines.deploy.env_file import read_env
-
-MakeScene = Callable[..., Scene]
 
 
 @pytest.fixture

@@ -7,15 +7,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.installation import new_folder
+from support.installation import MakeScene, new_folder
 from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.deploy.doctor.finding import Finding, Scene
 from pipelines.deploy.doctor.run import CHECKS, examine, exit_code
 from pipelines.errors import ConfigError
-
-from .conftest import MakeScene
 
 
 def says(level: str) -> Finding:

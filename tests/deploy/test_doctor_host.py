@@ -15,12 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from support.answering import answering
+from support.installation import MakeScene
 
 from pipelines.deploy.doctor import files, host
 from pipelines.deploy.secret_files import write_secret
 from pipelines.ops.growth import Growth
-
-from .conftest import MakeScene
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.answering import answering
+from support.installation import MakeScene
 from support.receivers import Hook, free_port, mail_server
 from support.s3 import Bucket
 
 from pipelines.deploy.doctor import database, people, services, stores
 from pipelines.deploy.secret_files import write_secret
-
-from .conftest import MakeScene
 
 PASSWORD = "sesame"
 BASIC = "Basic " + base64.b64encode(f"denguard:{PASSWORD}".encode()).decode()

@@ -6,14 +6,16 @@ import base64
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from pipelines.deploy.doctor.finding import Scene
 from pipelines.deploy.init import Done, init
 from pipelines.deploy.plan import Wanted
 
 ROOT = Path(__file__).parents[2]
+MakeScene = Callable[..., Scene]  # of tests/deploy/conftest.py
 TODAY = date(2026, 11, 30)
 
 
