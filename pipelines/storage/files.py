@@ -92,16 +92,22 @@ def _make(folder: Path) -> list[Path]:
     return [folder, *(path.parent for path in new)]
 
 
-def write_atomic(path: Path, data: bytes | str) -> Path:
+def write_atomic(
+    path: Path, data: bytes | str, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> Path:
     """Write a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the
     folder.
+
+    Args:
+        mode: permissions that it has from the moment that it is seen.
+        owner: user and group id that it is given, which only root may; None = whoever writes.
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
     with room_for(path, len(raw)):
-        return _write(path, raw)
+        return _write(path, raw, mode, owner)
 
 
-def _write(path: Path, raw: bytes) -> Path:
+def _write(path: Path, raw: bytes, mode: int, owner: tuple[int, int] | None) -> Path:
     changed = _make(path.parent)
     later = any(path.is_relative_to(folder) for folder in _synced_later.get())
     handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -111,7 +117,9 @@ def _write(path: Path, raw: bytes) -> Path:
             out.flush()
             if not later:
                 os.fsync(out.fileno())
-        Path(temp).chmod(0o644)
+        Path(temp).chmod(mode)
+        if owner is not None:
+            os.chown(temp, *owner)
         Path(temp).replace(path)
     finally:
         Path(temp).unlink(missing_ok=True)  # there only if something went wrong
