@@ -117,8 +117,8 @@ class Rounds:
         here.read("disk", "", lambda: surroundings.read_disks(found, paths))
         if (file := settings.watch_certificate) is not None:
             here.read("certificate", "", lambda: surroundings.read_certificate(found, file))
-        if (folder := settings.watch_backups) is not None:
-            here.read("backup", "", lambda: surroundings.read_backups(found, folder))
+        if (uri := settings.backup_into) is not None:
+            here.read("backup", "", lambda: surroundings.read_backups(found, uri))
         if (airflow := self._airflow) is not None:
             here.read("airflow", "", lambda: airflow.read(found))
 

@@ -15,7 +15,7 @@ class WatchSettings(BaseSettings):
 
     Attributes:
         watch_certificate: PEM file that the proxy serves; the one that ends first counts.
-        watch_backups: folder that `denguard backup` writes into.
+        backup_into: folder or s3://bucket/prefix that `denguard backup` writes into.
         airflow_url: of Airflow's API server; its health needs no user.
         airflow_user, airflow_password: who may read task instances, for the age of the queue.
         prometheus_url: whose firing alerts are sent on by mail and webhook.
@@ -30,7 +30,7 @@ class WatchSettings(BaseSettings):
     )
 
     watch_certificate: Path | None = None
-    watch_backups: Path | None = None
+    backup_into: str | None = None
     airflow_url: str | None = None
     airflow_user: str | None = None
     airflow_password: SecretStr | None = None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.ops.monitor.figures import Readings
+from pipelines.storage.remote import remote
 
-_RECORDS = (".json", ".sealed")  # of backups: open, and encrypted
+_RECORDS, _KINDS = "backups", ("json", "sealed")  # of backups: open, and encrypted
 
 
 def read_disks(found: Readings, paths: DeploymentPaths) -> None:
@@ -38,22 +39,30 @@ def read_certificate(found: Readings, path: Path) -> None:
     found.put("denguard_certificate_not_after_timestamp_seconds", ends.timestamp())
 
 
-def read_backups(found: Readings, folder: Path) -> None:
+def read_backups(found: Readings, uri: str) -> None:
     """When the newest complete backup was begun, by the name of its record, which is written last.
 
+    Args:
+        uri: a folder or s3://bucket/prefix, as `denguard backup` writes into.
+
     Raises:
-        OSError: the folder is not there.
+        StoreError: the folder is not there, or the store does not answer.
     """
-    folder.stat()  # one that is not there is no folder without backups
-    records = (folder / "backups").glob("[!.]*")
-    newest = max((_begun(p) for p in records if p.suffix in _RECORDS), default=0.0)
-    found.put("denguard_backup_newest_timestamp_seconds", newest)
+    if "://" not in uri and not Path(uri).is_dir():
+        raise StoreError(
+            "the folder of backups is not there",
+            where=uri,
+            fix="mount it, and let DENGUARD_BACKUP_INTO name it",
+        )
+    begun = [_begun(name) for name in remote(uri).names(_RECORDS)]
+    found.put("denguard_backup_newest_timestamp_seconds", max(begun, default=0.0))
 
 
-def _begun(record: Path) -> float:
-    """The time that a record is named by, else when it was written."""
+def _begun(record: str) -> float:
+    """The time that a record is named by, such as 2026-11-30T060000Z.json; 0 for another file."""
+    name, _, kind = record.rpartition(".")
     try:
-        begun = datetime.strptime(record.stem, "%Y-%m-%dT%H%M%SZ")
+        at = datetime.strptime(f"{name}+0000", "%Y-%m-%dT%H%M%SZ%z")
     except ValueError:
-        return record.stat().st_mtime
-    return begun.replace(tzinfo=UTC).timestamp()
+        return 0.0
+    return at.timestamp() if kind in _KINDS else 0.0
