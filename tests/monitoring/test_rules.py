@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +14,19 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 from prometheus_client import generate_latest
+from support.monitoring_files import MONITORING, ROOT, expressions_of_board, panels, rules
 
 from pipelines.ops.monitor.figures import GAUGES, Figures
 from serving.app import create_app
 from serving.settings import Settings
 
-ROOT = Path(__file__).parents[2]
-MONITORING, PAGES = ROOT / "deploy" / "monitoring", ROOT / "docs" / "runbooks"
-BOARD = MONITORING / "grafana" / "boards" / "denguard.json"
+PAGES = ROOT / "docs" / "runbooks"
 TESTS = ("rules_test.yml", "rules_days_test.yml")
 WHERE = "promtool is not installed here (Debian: apt-get install prometheus)"
 OF_PROMETHEUS = {"up", "ALERTS"}
 _STRINGS, _GROUPED = re.compile(r'"[^"]*"'), re.compile(r"\b(by|on|without)\s*\([^)]*\)")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()\b")
 _WORDS = {"and", "or", "unless", "bool"}
-
-
-@cache
-def rules() -> list[Any]:
-    groups = yaml.safe_load((MONITORING / "rules.yml").read_text(encoding="utf-8"))["groups"]
-    return [rule for group in groups for rule in group["rules"]]
-
-
-@cache
-def panels() -> list[Any]:
-    return list(json.loads(BOARD.read_text(encoding="utf-8"))["panels"])
-
-
-def expressions_of_board() -> list[str]:
-    return [target["expr"] for panel in panels() for target in panel.get("targets", ())]
 
 
 def metrics_in(expression: str) -> set[str]:
