@@ -23,7 +23,8 @@ import type {{ Dashboard, Panel, RowPanel }} from "./node_modules/{RAW}/dashboar
 import type {{ Options as Stat }} from "./node_modules/{RAW}/composable/stat/panelcfg/x/types.gen";
 import type {{ Options as Series, FieldConfig }}
   from "./node_modules/{RAW}/composable/timeseries/panelcfg/x/types.gen";
-import type {{ Options as Table }} from "./node_modules/{RAW}/composable/table/panelcfg/x/types.gen";
+import type {{ Options as Table }}
+  from "./node_modules/{RAW}/composable/table/panelcfg/x/types.gen";
 type Words<T> = T extends string ? `${{T}}` : T extends number | boolean | null | undefined ? T
   : T extends Array<infer U> ? Array<Words<U>>
   : T extends object ? {{ [K in keyof T]: Words<T[K]> }} : T;
