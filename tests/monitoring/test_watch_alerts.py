@@ -104,6 +104,16 @@ def test_what_a_rule_raises_is_sent_once_and_its_end_once_after_a_while(
     assert hook.kinds == ["monitoring", "monitoring-over"]
 
 
+def test_what_a_rule_raises_is_sent_for_the_deployment_and_not_for_each_line(
+    home: Path, hook: Hook, prometheus: Answerer
+) -> None:
+    walk(home, "weekly")
+    walk(home / "lines" / "monthly", "monthly")
+    fires(prometheus, SLOW)
+    watch().round(NOW)
+    assert hook.kinds.count("monitoring") == 1
+
+
 def test_what_ceased_for_a_moment_is_neither_over_nor_new(
     home: Path, hook: Hook, prometheus: Answerer
 ) -> None:

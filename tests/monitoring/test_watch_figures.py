@@ -12,7 +12,17 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.registries import closed_port
 from support.run_folders import NOW, move, walk
-from support.watched import PASSWORD, USER, Airflow, answering, backup, certificate, eventful, held
+from support.watched import (
+    PASSWORD,
+    USER,
+    Airflow,
+    Answerer,
+    answering,
+    backup,
+    certificate,
+    eventful,
+    held,
+)
 
 from pipelines.errors import ConfigError
 from pipelines.ops.monitor.figures import GAUGES, Readings
@@ -192,8 +202,6 @@ def test_without_a_user_airflows_heartbeats_are_read_alone(
 
 
 def test_a_redirect_gets_no_token(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from support.watched import Answerer
-
     with answering(Answerer()) as thief, answering(Answerer(location=f"{thief.url}/x")) as server:
         server.answers = {
             "/api/v2/monitor/health": (200, {}),
@@ -225,6 +233,21 @@ def test_services_that_are_away_leave_their_figures_out_and_the_others_in(
         f"airflow could not be read: no answer (URLError). Where: "
         f"{os.environ['DENGUARD_AIRFLOW_URL']}/api/v2/monitor/health."
     ], "why, once while it stays so"
+
+
+def test_a_store_that_is_away_hides_held_values_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk(home, "weekly")
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", "s3://artifacts")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    shown = Shown()
+    assert shown.at().endswith("; held of main could not be read")
+    assert shown.unread() == {"held"}
+    assert shown.figure("bulletin_late", line="main") == 0
 
 
 @pytest.mark.parametrize(
