@@ -141,6 +141,10 @@ def test_the_certificate_that_ends_first_counts(
     shown.at()
     first = (NOW + 20 * DAY).timestamp()
     assert shown.figure("certificate_not_after_timestamp_seconds") == first
+    pem.write_bytes(b"")  # the ministry gave none, and the proxy makes one for itself
+    shown.at()
+    assert shown.figure("certificate_not_after_timestamp_seconds") is None
+    assert shown.unread() == set()
     pem.write_text("not a certificate")
     assert "certificate could not be read" in shown.at()
     assert shown.unread() == {"certificate"}

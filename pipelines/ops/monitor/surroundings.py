@@ -24,11 +24,16 @@ def read_disks(found: Readings, paths: DeploymentPaths) -> None:
 
 
 def read_certificate(found: Readings, path: Path) -> None:
-    """The end of the certificate that ends first. Raises StoreError, OSError."""
+    """The end of the certificate that ends first; nothing of an empty file, where the proxy makes
+    one for itself. Raises StoreError, OSError.
+    """
+    raw = path.read_bytes()
+    if not raw.strip():
+        return
     from cryptography import x509
 
     try:
-        chain = x509.load_pem_x509_certificates(path.read_bytes())
+        chain = x509.load_pem_x509_certificates(raw)
     except ValueError as err:
         raise StoreError(
             "the certificate cannot be read",
