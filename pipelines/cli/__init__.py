@@ -12,11 +12,13 @@ import typer
 
 from pipelines.cli import (
     analysts,
+    backups,
     confirm,
     drops,
     encoders,
     fetch,
     lineage,
+    offline,
     onboard,
     ops,
     plan,
@@ -38,12 +40,14 @@ from pipelines.errors import DenguardError
 __all__ = [
     "analysts",
     "app",
+    "backups",
     "confirm",
     "drops",
     "encoders",
     "fetch",
     "lineage",
     "main",
+    "offline",
     "onboard",
     "ops",
     "plan",
