@@ -54,6 +54,9 @@ def _at_revision(file: Path, revision: str) -> None:
     file.unlink()
     Initial.metadata.create_all(create_engine(f"sqlite:///{file}"))
     command.upgrade(_get_alembic_config(f"sqlite:///{file}"), revision)
+    with closing(sqlite3.connect(file)) as database, database:
+        own = "insert into experiments values (0, 'Default', '/nowhere', 'active')"
+        database.execute(own)  # every registry that was ever opened has it
 
 
 def _set_revision(file: Path, revision: str) -> None:
