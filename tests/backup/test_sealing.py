@@ -27,7 +27,7 @@ def test_bytes_of_any_length_come_back_and_their_sealed_size_is_known_before(siz
     assert size < 40 or raw[:40] not in sealed
 
 
-@pytest.mark.parametrize("name,key", [("b", KEY), ("a", OTHER)])
+@pytest.mark.parametrize("name,key", [("b", KEY), ("a", OTHER)], ids=["name", "key"])
 def test_another_key_or_another_objects_name_opens_nothing(name: str, key: bytes) -> None:
     sealed = b"".join(seal([b"text"], KEY, "a"))
     with pytest.raises(StoreError, match="cannot be decrypted"):
