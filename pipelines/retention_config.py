@@ -54,6 +54,15 @@ class RetentionConfig(Frozen):
             "next has been compared with it"
         ),
     )
+    airflow_weeks: Weeks = Field(
+        26,
+        ge=1,
+        le=1040,
+        description=(
+            "Airflow's task logs, and rows of its database about old runs; denguard's own records "
+            "of a run do not depend on them"
+        ),
+    )
     forecasts: Literal["keep"] | Weeks = Field(
         "keep",
         description="a published forecast and its report are public record and small; or a "

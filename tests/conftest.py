@@ -25,8 +25,13 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Fixtures of several folders: `s3`, a deployment after one run, a registry of three versions.
-pytest_plugins = ("support.s3", "support.registries", "support.tabular")
+# Fixtures of several folders: `s3`, `postgres`, a deployment after one run, three versions.
+pytest_plugins = (
+    "support.postgres",
+    "support.registries",
+    "support.s3",
+    "support.tabular",
+)
 
 _connect = socket.socket.connect
 
@@ -126,6 +131,7 @@ def real_data() -> Path:
 
 # Tests of one file run in one process, so that they share its fixtures; these share a finished run.
 _TOGETHER = {
+    "tests/e2e/test_restored.py": "cycle",
     "tests/e2e/test_whole_cycle.py": "cycle",
     "tests/e2e/test_power_cuts.py": "cuts",
     "tests/e2e/test_cycle_on_s3.py": "cuts",

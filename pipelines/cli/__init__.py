@@ -12,12 +12,14 @@ import typer
 
 from pipelines.cli import (
     analysts,
+    backups,
     confirm,
     deploy,
     drops,
     encoders,
     fetch,
     lineage,
+    offline,
     onboard,
     ops,
     plan,
@@ -41,6 +43,7 @@ from pipelines.storage import in_words
 __all__ = [
     "analysts",
     "app",
+    "backups",
     "confirm",
     "deploy",
     "drops",
@@ -48,6 +51,7 @@ __all__ = [
     "fetch",
     "lineage",
     "main",
+    "offline",
     "onboard",
     "ops",
     "plan",

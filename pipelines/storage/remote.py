@@ -51,7 +51,7 @@ class Remote(Protocol):
         """Last parts of the keys directly below `prefix`."""
 
     def keys(self, prefix: str) -> set[str]:
-        """Every key below `prefix`, at any depth."""
+        """Every key below `prefix` ("": all there are), at any depth."""
 
     def delete(self, key: str) -> None:
         """Remove an object; none there is no error."""

@@ -104,7 +104,7 @@ class S3:
         return self._call(ask, prefix) or set()
 
     def keys(self, prefix: str) -> set[str]:
-        start = f"{self._prefix}{prefix.rstrip('/')}/"
+        start = f"{self._prefix}{prefix.rstrip('/')}/" if prefix else self._prefix
 
         def ask() -> set[str]:
             pages = self._client.get_paginator("list_objects_v2").paginate(

@@ -31,6 +31,11 @@ def leftovers(paths: DeploymentPaths, clock: datetime) -> list[Item]:
     ]
 
 
+def is_begun(name: str) -> bool:
+    """Whether a file or folder of this name is one that its writer has not finished."""
+    return _OURS.fullmatch(name) is not None
+
+
 def _begun(paths: DeploymentPaths) -> Iterator[Path]:
     yield from (path for room in _GIVEN for path in _ours(paths.data / room))
     yield from _ours(paths.artifacts)
@@ -57,7 +62,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _ours(folder: Path) -> Iterator[Path]:
     found = folder.iterdir() if folder.is_dir() else ()
-    return (path for path in found if _OURS.fullmatch(path.name))
+    return (path for path in found if is_begun(path.name))
 
 
 def _is_over(path: Path, clock: datetime) -> bool:

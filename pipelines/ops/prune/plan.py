@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.config import DeploymentPaths
+from pipelines.ops.prune.airflow import of_airflow
 from pipelines.ops.prune.folders import of_home
 from pipelines.ops.prune.items import Item
 from pipelines.ops.prune.leftovers import leftovers
@@ -40,12 +41,14 @@ def plan(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) ->
 
     Raises:
         StoreError, VersioningError: something that decides cannot be read.
+        ServiceError: Airflow's database does not answer.
     """
     retained = find_retained(paths, retention, clock)
     items = (
         *of_remote(paths, retained),
         *of_home(paths, retained),
         *of_mlflow(paths, retained),
+        *of_airflow(paths, retained),
         *leftovers(paths, clock),
     )
     return Plan(retained, items)

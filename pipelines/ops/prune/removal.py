@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.config import DeploymentPaths
 from pipelines.ops.prune import shared_store
+from pipelines.ops.prune.airflow import LOGS, ROWS, clean_rows
 from pipelines.ops.prune.leftovers import AWAY
 from pipelines.ops.prune.mlflow_runs import ROOM, delete_run, own_client, unneeded_runs
 from pipelines.ops.prune.plan import Plan, plan
@@ -22,6 +23,7 @@ from pipelines.run.events import append_event
 from pipelines.run.lock import hold
 
 LOCK_NAME = "prune"
+_OF_THIS_MACHINE = ("versions", ROOM, LOGS, ROWS, "leftovers")
 
 
 def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -> Plan:
@@ -38,7 +40,7 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
         found = plan(paths, retention, clock)
         shared_store.begin(
             paths,
-            [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")],
+            [one.name for one in found.items if one.room not in _OF_THIS_MACHINE],
         )
         for room, items in found.rooms().items():
             names = [one.name for one in items]
@@ -48,7 +50,10 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
             if room == ROOM:
                 _delete_mlflow_runs(paths, found)
                 continue
-            if room != "leftovers":
+            if room == ROWS:
+                clean_rows(paths, found.retained)
+                continue
+            if room not in (LOGS, "leftovers"):
                 announce(paths, room, names, sum(one.bytes for one in items))
             for name in names:
                 remove(paths.home / name)

@@ -1,0 +1,6 @@
+"""Installing where there is no network: one folder, made elsewhere, signed and checked by hash.
+
+contents.py what a folder holds, and its list of hashes
+signing.py  the signature over that list, by ssh-keygen
+make.py     makes one where there is a network; install.py installs from one without
+"""
