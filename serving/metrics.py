@@ -1,17 +1,31 @@
-"""What Prometheus reads: requests, predictions and which champion serves. One registry per app."""
+"""What Prometheus reads: requests, predictions and which champion serves. One registry per app.
+
+With several workers in one container each scrape meets one of them. Where PROMETHEUS_MULTIPROC_DIR
+names a folder of theirs, every worker counts into it and answers with the sum; it must be set before
+the process starts and be empty when the first worker does.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+import os
+from pathlib import Path
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
 class Metrics:
-    """The endpoint's counters."""
+    """The endpoint's counters. Gauges tell of workers that live; counters of those that died, too."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._folder = os.environ.get(_SHARED_FOLDER)
         self.requests = Counter(
             "denguard_requests_total",
             "answered requests",
@@ -31,8 +45,20 @@ class Metrics:
             ["horizon_weeks", "outbreak"],
             registry=self.registry,
         )
-        self.champion = Info("denguard_champion", "bundle that serves", registry=self.registry)
-        self.ready = Gauge("denguard_ready", "1 if a champion serves", registry=self.registry)
+        self._champion = Gauge(
+            "denguard_champion_info",
+            "bundle that serves",
+            ["version", "bundle_id", "head"],
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+        self._serving: tuple[str, str, str] | None = None
+        self.ready = Gauge(
+            "denguard_ready",
+            "1 if a champion serves, in every worker",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
         self.swaps = Counter(
             "denguard_champion_swaps_total", "bundles taken", registry=self.registry
         )
@@ -54,6 +80,32 @@ class Metrics:
         )
         self.failing = Gauge(
             "denguard_champion_failing",
-            "1 if the last look at the alias failed",
+            "1 if the last look at the alias failed, in any worker",
             registry=self.registry,
+            multiprocess_mode="livemax",
         )
+
+    def serves(self, version: str, bundle_id: str, head: str) -> None:
+        """Name the bundle that serves from now on."""
+        if self._serving is not None and self._folder:
+            self._champion.labels(*self._serving).set(0)  # shared files forget no label
+        elif self._serving is not None:
+            self._champion.remove(*self._serving)
+        self._serving = (version, bundle_id, head)
+        self._champion.labels(*self._serving).set(1)
+
+    def scraped(self) -> bytes:
+        """All of it as Prometheus reads it: this process's, or that of all workers together."""
+        if not self._folder:
+            return generate_latest(self.registry)
+        _forget_the_dead(Path(self._folder))
+        together = CollectorRegistry()
+        MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove what gauges of killed workers said; a worker that is told to stop cannot do better."""
+    for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ import os
 import typer
 
 from pipelines.cli import (
+    access,
     analysts,
     confirm,
     drops,
@@ -36,6 +37,7 @@ from pipelines.cli.app import PlainLog, app, in_lines
 from pipelines.errors import DenguardError
 
 __all__ = [
+    "access",
     "analysts",
     "app",
     "confirm",

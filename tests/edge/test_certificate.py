@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.edge import Edge, Replica, edge, laid
+from support.edge import Edge, Replica, edge, laid, wait_for_port
 
 
 def _given(folder: Path) -> bytes:
@@ -47,10 +47,9 @@ def test_without_one_a_certificate_is_made_said_and_kept(
         first = (open_folder / "run/tls/cert.pem").read_bytes()
         assert "SELF-SIGNED" in running.said
         assert "secrets/cert.pem" in running.said
-        running.process and running.process.terminate()
-        running.process and running.process.wait()
+        running.stop()
         running.start()
-        assert running.process is not None
+        wait_for_port("127.0.0.1", running.ports["ENDPOINT"])
     assert (open_folder / "run/tls/cert.pem").read_bytes() == first
 
 

@@ -165,6 +165,13 @@ class Edge:
         return self.process
 
 
+    def stop(self) -> None:
+        """As `docker stop` does."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+
 @contextmanager
 def edge(folder: Path, upstream: str, **settings: str) -> Iterator[Edge]:
     """A proxy in a folder, by the deployment's own files.
@@ -175,13 +182,12 @@ def edge(folder: Path, upstream: str, **settings: str) -> Iterator[Edge]:
         settings: PROXY_ variables, without the prefix.
     """
     built = laid(folder, upstream, **settings)
-    process = built.start()
     try:
+        built.start()
         wait_for_port("127.0.0.1", built.ports["ENDPOINT"])
         yield built
     finally:
-        process.terminate()
-        process.wait()
+        built.stop()
 
 
 def laid(folder: Path, upstream: str, **settings: str) -> Edge:
