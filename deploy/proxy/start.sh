@@ -69,7 +69,7 @@ set -- \
     MLFLOW "${PROXY_TO_MLFLOW:-mlflow:5000}" SLOW_S "$(number PROXY_SLOW_S 10)" \
     RATE "$rate" BURST "$(((rate + 1) / 2))" ADDRESS "$(number PROXY_AT_ONCE_ADDRESS 32)" \
     UI_ADDRESS "$(number PROXY_UI_AT_ONCE_ADDRESS 64)" ALL "$(number PROXY_AT_ONCE 64)" \
-    BODY "$(number PROXY_BODY_MB 9)m"
+    BODY "$(number PROXY_BODY_MB 9)m" LARGE "$(number PROXY_LARGE_AT_ONCE 8)"
 script=
 while [ $# -gt 0 ]; do
     script="$script;s|@$1@|$2|g"

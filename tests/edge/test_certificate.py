@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.edge import Edge, Replica, edge, laid, wait_for_port
+from support.edge import Edge, Replica, edge, laid
 
 
 def _given(folder: Path) -> bytes:
@@ -49,7 +49,7 @@ def test_without_one_a_certificate_is_made_said_and_kept(
         assert "secrets/cert.pem" in running.said
         running.stop()
         running.start()
-        wait_for_port("127.0.0.1", running.ports["ENDPOINT"])
+        running.wait_until_up()
     assert (open_folder / "run/tls/cert.pem").read_bytes() == first
 
 

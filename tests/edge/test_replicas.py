@@ -12,7 +12,7 @@ import httpx
 import pytest
 from support.edge import Edge, NameServer, Replica, edge, free_port
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class Traffic:
         """The next so many answers."""
         begun = len(self.answers)
         with self.more:
-            assert self.more.wait_for(lambda: len(self.answers) >= begun + count, 120)
+            assert self.more.wait_for(lambda: len(self.answers) >= begun + count, 240)
         return self.answers[begun:]
 
     def _ask(self) -> None:

@@ -1,12 +1,11 @@
 """What stands behind the proxy in its tests: an ASGI app that tells what reached it.
 
-Started as `uvicorn --factory support.edge_upstream:create_app --http serving.door:Door`.
+Started as `uvicorn --factory support.edge_upstream:create_app`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
 
@@ -40,7 +39,7 @@ async def _held(request: Request) -> JSONResponse:
         waiting.write("x")
     while not gate.exists():
         await asyncio.sleep(0.01)
-    return JSONResponse({"held": json.loads("true")})
+    return JSONResponse({"held": True})
 
 
 def create_app() -> Starlette:
