@@ -1,14 +1,15 @@
 """What Prometheus reads: requests, predictions and which champion serves. One registry per app.
 
-With several workers in one container each scrape meets one of them. Where PROMETHEUS_MULTIPROC_DIR
-names a folder of theirs, every worker counts into it and answers with the sum; it must be set before
-the process starts and be empty when the first worker does.
+With several workers in one container each scrape meets one of them. Where
+PROMETHEUS_MULTIPROC_DIR names a folder of theirs, every worker counts into it and answers with the
+sum; it must be set before the process starts and be empty when the first worker does.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -17,21 +18,20 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+_BUNDLE = ("version", "bundle_id", "head")
+_Mode = Literal["livemax", "livemin"]
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Metrics:
-    """The endpoint's counters. Gauges tell of workers that live; counters of those that died, too."""
+    """The endpoint's counters. Gauges tell of workers that live, counters of dead ones, too."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._folder = os.environ.get(_SHARED_FOLDER)
-        self.requests = Counter(
-            "denguard_requests_total",
-            "answered requests",
-            ["route", "status"],
-            registry=self.registry,
-        )
+        self._serving: tuple[str, str, str] | None = None
+        count, gauge = self._count, self._gauge
+        self.requests = count("denguard_requests_total", "answered requests", "route", "status")
         self.seconds = Histogram(
             "denguard_request_seconds",
             "time to answer",
@@ -39,51 +39,28 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.predictions = Counter(
-            "denguard_predictions_total",
-            "rows predicted",
-            ["horizon_weeks", "outbreak"],
-            registry=self.registry,
-        )
-        self._champion = Gauge(
-            "denguard_champion_info",
-            "bundle that serves",
-            ["version", "bundle_id", "head"],
-            registry=self.registry,
-            multiprocess_mode="livemax",
-        )
-        self._serving: tuple[str, str, str] | None = None
-        self.ready = Gauge(
-            "denguard_ready",
-            "1 if a champion serves, in every worker",
-            registry=self.registry,
-            multiprocess_mode="livemin",
-        )
-        self.swaps = Counter(
-            "denguard_champion_swaps_total", "bundles taken", registry=self.registry
-        )
-        self.poll_errors = Counter(
-            "denguard_champion_errors_total",
-            "looks at the alias that failed, by cause",
-            ["cause"],
-            registry=self.registry,
-        )
-        self.log_written = Counter(
-            "denguard_prediction_log_lines_total",
-            "answers written to the prediction log",
-            registry=self.registry,
-        )
-        self.log_lost = Counter(
-            "denguard_prediction_log_lost_total",
-            "answers that the prediction log could not take",
-            registry=self.registry,
-        )
-        self.failing = Gauge(
-            "denguard_champion_failing",
-            "1 if the last look at the alias failed, in any worker",
-            registry=self.registry,
-            multiprocess_mode="livemax",
-        )
+        predicted = ("horizon_weeks", "outbreak")
+        self.predictions = count("denguard_predictions_total", "rows predicted", *predicted)
+        self._champion = gauge("denguard_champion_info", "bundle that serves", "livemax", *_BUNDLE)
+        self.ready = gauge("denguard_ready", "1 if a champion serves, in every worker", "livemin")
+        self.swaps = count("denguard_champion_swaps_total", "bundles taken")
+        failed = "looks at the alias that failed, by cause"
+        self.poll_errors = count("denguard_champion_errors_total", failed, "cause")
+        self._log_counters()
+        failing = "1 if the last look at the alias failed, in any worker"
+        self.failing = gauge("denguard_champion_failing", failing, "livemax")
+
+    def _log_counters(self) -> None:
+        written = "answers written to the prediction log"
+        self.log_written = self._count("denguard_prediction_log_lines_total", written)
+        lost = "answers that the prediction log could not take"
+        self.log_lost = self._count("denguard_prediction_log_lost_total", lost)
+
+    def _count(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, registry=self.registry)
+
+    def _gauge(self, name: str, what: str, mode: _Mode, *labels: str) -> Gauge:
+        return Gauge(name, what, labels, registry=self.registry, multiprocess_mode=mode)
 
     def serves(self, version: str, bundle_id: str, head: str) -> None:
         """Name the bundle that serves from now on."""

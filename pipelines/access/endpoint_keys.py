@@ -1,7 +1,7 @@
 """Keys of the endpoint: their hashes, as the endpoint reads them, and whose each one is.
 
-secrets/endpoint_keys_sha256 is the comma list that the endpoint reads; secrets/people.json says which
-hash is which person's. What no person has belongs to programs: `denguard rotate` changes that.
+secrets/endpoint_keys_sha256 is the comma list that the endpoint reads; secrets/people.json says
+which hash is which person's. What no person has belongs to programs: `denguard rotate` changes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Change one secret of a running deployment; what was stopped in the middle goes on when repeated.
 
-A new value is first written as NAME.next beside the file. So a server that was told of it, and a file
-that was not written yet, meet again: the same value is used by the next call.
+A new value is first written as NAME.next beside the file. So a server that was told of it, and a
+file that was not written yet, meet again: the same value is used by the next call.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _NEXT = ".next"
 class Servers:
     """How the servers that keep a password themselves are told of a new one.
 
-    Each takes user and password, and raises ServiceError if the server did not take it. `role` takes
-    PostgreSQL's superuser's passwords to try, too.
+    Each takes user and password, and raises ServiceError if the server did not take it. `role`
+    takes the passwords of PostgreSQL's superuser to try, too.
     """
 
     role: Callable[[str, str, list[str]], None]
@@ -70,9 +70,7 @@ def rotate(deployment: Path, name: str, servers: Servers) -> Changed:
     else:
         _replace(deployment, rotation, servers)
     two = rotation.how in (How.LISTED, How.ENDPOINT)
-    return Changed(
-        rotation.names, _services(rotation), rotation.between, two, rotation.lost, key
-    )
+    return Changed(rotation.names, _services(rotation), rotation.between, two, rotation.lost, key)
 
 
 def finish(deployment: Path, name: str) -> Changed:
@@ -100,7 +98,9 @@ def _rotation(name: str) -> Rotation:
             f"{name} is not made here",
             where=f"secrets/{name}",
             fix=f"write the new value into the file and start {', '.join(_services(rotation))} "
-            f"anew. {rotation.lost}" if _services(rotation) else rotation.lost,
+            f"anew. {rotation.lost}"
+            if _services(rotation)
+            else rotation.lost,
         )
     return rotation
 
@@ -152,7 +152,9 @@ def _replace(deployment: Path, rotation: Rotation, servers: Servers) -> None:
     value = _next(deployment, name)
     if rotation.how is How.ROLE:
         known = [read_secret(deployment, "postgres_password") or ""]
-        servers.role(rotation.user, value, [*known, value] if rotation.user == "denguard" else known)
+        servers.role(
+            rotation.user, value, [*known, value] if rotation.user == "denguard" else known
+        )
     elif rotation.how is How.MLFLOW:
         servers.mlflow(rotation.user, value)
     elif rotation.how is How.AIRFLOW:

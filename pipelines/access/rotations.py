@@ -1,7 +1,7 @@
 """How each secret of a deployment is changed, and what it costs: one table.
 
-Where a server takes two values at once, the file holds `new,old` until `--finish`: servers take both,
-clients use the first.
+Where a server takes two values at once, the file holds `new,old` until `--finish`: servers take
+both, clients use the first.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Rotation:
 
 _GIVEN = "nothing"
 _ROLE_LOST = (
-    "new sessions between the change and the restart fail and are tried again; change it between runs"
+    "new sessions between the change and the restart fail and are tried again: change it between "
+    "runs"
 )
 _S3 = ("s3_access_key", "s3_secret_key")
 _S3_MLFLOW = ("s3_mlflow_access_key", "s3_mlflow_secret_key")
@@ -99,7 +100,7 @@ ROTATIONS = (
     Rotation(
         How.BY_HAND,
         ("backup_key",),
-        "what was encrypted with the old one opens with the old one alone: keep it with the backups",
+        "what was encrypted with the old one opens with it alone: keep it with the backups",
     ),
 )  # fmt: skip
 BY_SECRET = {name: rotation for rotation in ROTATIONS for name in rotation.names}

@@ -1,4 +1,4 @@
-"""What PostgreSQL keeps of a password, computed here, so that no statement holds the password itself."""
+"""What PostgreSQL keeps of a password, so that no statement holds the password itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def scram_verifier(password: str, salt: bytes | None = None) -> str:
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, _ITERATIONS)
     stored = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
     server = _hmac(salted, b"Server Key")
-    salt64, stored64, server64 = (base64.b64encode(part).decode() for part in (salt, stored, server))
+    salt64, stored64, server64 = (
+        base64.b64encode(part).decode() for part in (salt, stored, server)
+    )
     return f"SCRAM-SHA-256${_ITERATIONS}:{salt64}${stored64}:{server64}"
 
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.access_services import ADMIN, Users, service
+from support.access_services import ADMIN, service
+from support.access_stack import PROGRAMS, Stack
 
-from pipelines.access.airflow_users import AirflowUsers
-from pipelines.access.endpoint_keys import EndpointKeys
-from pipelines.access.mlflow_users import MlflowUsers
-from pipelines.access.people import People
 from pipelines.deploy.secret_files import write_secret
 from pipelines.deploy.secret_table import SECRETS
-
-PROGRAMS = hashlib.sha256(b"of programs").hexdigest()
 
 
 @pytest.fixture
@@ -30,25 +23,6 @@ def deployment(tmp_path: Path) -> Path:
     for name in ("airflow_admin_password", "mlflow_admin_password"):
         write_secret(tmp_path, name, ADMIN)
     return tmp_path
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Both services with their addresses, and the people over them."""
-
-    airflow_url: str
-    airflow: Users
-    mlflow_url: str
-    mlflow: Users
-    deployment: Path
-
-    @property
-    def people(self) -> People:
-        return People(
-            AirflowUsers(self.airflow_url, ADMIN),
-            MlflowUsers(self.mlflow_url, ADMIN),
-            EndpointKeys(self.deployment),
-        )
 
 
 @pytest.fixture

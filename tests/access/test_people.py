@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from access.conftest import PROGRAMS, Stack
+from support.access_stack import PROGRAMS, Stack
 from typer.testing import CliRunner
 
 from pipelines.access.endpoint_keys import EndpointKeys

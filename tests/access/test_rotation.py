@@ -1,4 +1,4 @@
-"""A secret is changed while the deployment runs: two values where a server takes two, and none lost."""
+"""A secret is changed while the deployment runs: two values where a server takes two."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from access.conftest import PROGRAMS, Stack
 from support.access_services import ADMIN
+from support.access_stack import PROGRAMS, Stack, Told
 from typer.testing import CliRunner
 
 from pipelines.access.endpoint_keys import EndpointKeys
 from pipelines.access.roles import ROLES
-from pipelines.access.rotation import Servers, finish, rotate
+from pipelines.access.rotation import finish, rotate
 from pipelines.access.rotations import BY_SECRET, How
 from pipelines.cli.app import app
 from pipelines.deploy.secret_files import read_secret
@@ -22,25 +22,6 @@ from pipelines.errors import ConfigError, ServiceError
 
 LISTED = [name for name, one in BY_SECRET.items() if one.how is How.LISTED]
 MADE = [name for name, one in BY_SECRET.items() if one.how in (How.PLAIN, How.ROLE, How.MLFLOW)]
-
-
-class Told:
-    """What the servers were told, in order; `fails` makes the next one refuse after it took it."""
-
-    def __init__(self) -> None:
-        self.values: list[tuple[str, str, list[str]]] = []
-        self.fails = False
-
-    def servers(self) -> Servers:
-        return Servers(self._role, self._user, self._user)
-
-    def _role(self, role: str, value: str, known: list[str]) -> None:
-        self.values.append((role, value, known))
-        if self.fails:
-            raise ServiceError("the line broke")
-
-    def _user(self, user: str, value: str) -> None:
-        self._role(user, value, [])
 
 
 @pytest.fixture
@@ -57,9 +38,7 @@ def test_every_secret_of_the_table_has_a_way_to_be_changed() -> None:
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_old_and_new_are_live_until_it_is_finished(
-    deployment: Path, told: Told, name: str
-) -> None:
+def test_old_and_new_are_live_until_it_is_finished(deployment: Path, told: Told, name: str) -> None:
     old = _value(deployment, name)
     changed = rotate(deployment, name, told.servers())
     new, *rest = _value(deployment, name).split(",")
@@ -124,7 +103,9 @@ def test_a_change_that_was_stopped_after_the_server_took_it_goes_on_with_the_sam
 def test_the_superuser_is_tried_with_the_new_password_too(deployment: Path, told: Told) -> None:
     old = _value(deployment, "postgres_password")
     rotate(deployment, "postgres_password", told.servers())
-    assert told.values == [("denguard", _value(deployment, "postgres_password"), [old, told.values[0][1]])]
+    assert told.values == [
+        ("denguard", _value(deployment, "postgres_password"), [old, told.values[0][1]])
+    ]
 
 
 def test_programs_get_a_second_key_and_people_keep_theirs(stack: Stack, told: Told) -> None:

@@ -14,10 +14,26 @@ def _given(folder: Path) -> bytes:
     tls = folder / "tls"
     tls.mkdir()
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "9", "-subj", "/CN=ministry", "-addext"]
-        + ["subjectAltName=IP:127.0.0.1", "-keyout", str(tls / "key.pem")]
-        + ["-out", str(tls / "cert.pem")],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "9",
+            "-subj",
+            "/CN=ministry",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(tls / "key.pem"),
+            "-out",
+            str(tls / "cert.pem"),
+        ],
         check=True,
         capture_output=True,
     )

@@ -52,9 +52,11 @@ def test_requests_beyond_those_in_hand_are_refused_while_these_still_wait(
 def test_an_address_that_asks_too_fast_is_slowed_then_refused(
     open_folder: Path, replica: Replica
 ) -> None:
-    with edge(open_folder, f"127.0.0.1:{replica.port}", RATE="1") as proxy:
-        with ThreadPoolExecutor(16) as many:
-            answers = list(many.map(lambda _: _asked(proxy, "/forecast").status_code, range(40)))
+    with (
+        edge(open_folder, f"127.0.0.1:{replica.port}", RATE="1") as proxy,
+        ThreadPoolExecutor(16) as many,
+    ):
+        answers = list(many.map(lambda _: _asked(proxy, "/forecast").status_code, range(40)))
     assert 200 in answers
     assert 429 in answers
     assert set(answers) == {200, 429}
@@ -64,14 +66,17 @@ def test_large_bodies_have_few_places_and_small_ones_pass_beside_them(
     open_folder: Path, replica: Replica
 ) -> None:
     head = b"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"
-    with edge(open_folder, f"127.0.0.1:{replica.port}", LARGE_AT_ONCE="1") as proxy:
-        with proxy.connection() as arriving, proxy.client() as client:
-            arriving.sendall(head + b"x" * 500_000)
-            scene, row = b"x" * 2_000_000, b"{}"
-            url = proxy.url("/predictions")
-            while client.post(url, content=scene).status_code != 429:
-                time.sleep(0.02)  # until the first one is being read
-            assert client.post(url, content=row).status_code == 200
+    with (
+        edge(open_folder, f"127.0.0.1:{replica.port}", LARGE_AT_ONCE="1") as proxy,
+        proxy.connection() as arriving,
+        proxy.client() as client,
+    ):
+        arriving.sendall(head + b"x" * 500_000)
+        scene, row = b"x" * 2_000_000, b"{}"
+        url = proxy.url("/predictions")
+        while client.post(url, content=scene).status_code != 429:
+            time.sleep(0.02)  # until the first one is being read
+        assert client.post(url, content=row).status_code == 200
 
 
 def test_guessing_airflow_s_passwords_is_refused_after_a_few(proxy: Edge) -> None:

@@ -72,9 +72,11 @@ def test_the_execution_api_is_for_named_workers_alone(
     inner.mkdir()
     with proxy.client() as client:
         assert client.get(proxy.url("/execution/x", "AIRFLOW")).status_code == 404
-    with edge(inner, f"127.0.0.1:{replica.port}", WORKERS="10.9.0.0/24 127.0.0.1") as allowed:
-        with allowed.client() as client:
-            assert client.get(allowed.url("/execution/x", "AIRFLOW")).status_code == 200
+    with (
+        edge(inner, f"127.0.0.1:{replica.port}", WORKERS="10.9.0.0/24 127.0.0.1") as allowed,
+        allowed.client() as client,
+    ):
+        assert client.get(allowed.url("/execution/x", "AIRFLOW")).status_code == 200
 
 
 def test_where_a_caller_says_it_comes_from_is_replaced(proxy: Edge) -> None:
@@ -131,10 +133,12 @@ def test_a_head_that_is_too_long_is_refused_in_words(proxy: Edge) -> None:
 def test_a_caller_that_stops_in_the_middle_is_cut_off(
     open_folder: Path, replica: Replica, part: bytes
 ) -> None:
-    with edge(open_folder, f"127.0.0.1:{replica.port}", SLOW_S="5") as strict:
-        with strict.connection() as connection:
-            connection.sendall(part)
-            assert b"200 OK" not in _whole(connection)  # ends by itself
+    with (
+        edge(open_folder, f"127.0.0.1:{replica.port}", SLOW_S="5") as strict,
+        strict.connection() as connection,
+    ):
+        connection.sendall(part)
+        assert b"200 OK" not in _whole(connection)  # ends by itself
 
 
 def test_the_log_holds_no_query_and_no_key(open_folder: Path, replica: Replica) -> None:
@@ -145,7 +149,7 @@ def test_the_log_holds_no_query_and_no_key(open_folder: Path, replica: Replica) 
         lines = [json.loads(line) for line in running.log.splitlines()]
         said = running.said
     assert trace.status_code == 200
-    assert [line["path"] for line in lines][0] == "/forecast"
+    assert lines[0]["path"] == "/forecast"
     assert "05001" not in json.dumps(lines) + said
     assert "secret-of-a-person" not in json.dumps(lines) + said
 

@@ -26,9 +26,7 @@ def replicas(tmp_path: Path) -> Iterator[list[Replica]]:
 
 
 @pytest.fixture
-def balanced(
-    open_folder: Path, replicas: list[Replica], names: NameServer
-) -> Iterator[Edge]:
+def balanced(open_folder: Path, replicas: list[Replica], names: NameServer) -> Iterator[Edge]:
     """A proxy that finds them by name."""
     names.addresses = [one.host for one in replicas]
     with edge(

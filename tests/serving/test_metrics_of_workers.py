@@ -53,8 +53,18 @@ def workers(home: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         "PROMETHEUS_MULTIPROC_DIR": str(folder),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", *command, "--port", str(port), "--workers", "2"]
-        + ["--no-access-log", "--log-level", "error"],
+        [
+            sys.executable,
+            "-m",
+            *command,
+            "--port",
+            str(port),
+            "--workers",
+            "2",
+            "--no-access-log",
+            "--log-level",
+            "error",
+        ],
         env=environment,
         start_new_session=True,
     )

@@ -1,7 +1,8 @@
-"""Airflow's and MLflow's users over HTTP, as their real APIs answered (tests/access/test_real_services).
+"""Airflow's and MLflow's users over HTTP, as their real APIs answer.
 
-For the default tests: the extra `production` is not installed everywhere. Passwords are kept so that a
-test can ask which one holds.
+For the default tests: the extra `production` is not installed everywhere, and with it
+tests/access/test_real_services.py asks the real ones. Passwords are kept so that a test can ask
+which one holds.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class _Airflow(_Handler):
         users = self.users
         if path == "/auth/token":
             right = users.passwords.get(str(body["username"])) == body["password"]
-            return (201, {"access_token": "t"}) if right else (401, {"detail": "Invalid credentials"})
+            return (
+                (201, {"access_token": "t"}) if right else (401, {"detail": "Invalid credentials"})
+            )
         if self.headers.get("Authorization") != "Bearer t":
             return 401, {"detail": "Not authenticated"}
         if path == "/auth/fab/v1/users" and self.command == "GET":

@@ -89,9 +89,21 @@ class Replica:
             "EDGE_GATE": str(self.gate),
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--factory", "support.edge_upstream:create_app"]
-            + ["--ws", "none", "--log-level", "error"]
-            + ["--host", self.host, "--port", str(self.port)],
+            [
+                sys.executable,
+                "-m",
+                "uvicorn",
+                "--factory",
+                "support.edge_upstream:create_app",
+                "--ws",
+                "none",
+                "--log-level",
+                "error",
+                "--host",
+                self.host,
+                "--port",
+                str(self.port),
+            ],
             env=environment,
         )
         wait_for_port(self.host, self.port)
@@ -163,7 +175,6 @@ class Edge:
             user="nobody" if os.geteuid() == 0 else None,
         )
         return self.process
-
 
     def wait_until_up(self) -> None:
         """Until it answers. The look at the configuration before listens for a moment, too, but

@@ -21,7 +21,7 @@ _FINDS = (
 
 
 def production_python() -> str | None:
-    """A Python with the extra `production`: DENGUARD_PRODUCTION_PYTHON, else this one; else None."""
+    """A Python with the extra `production`: DENGUARD_PRODUCTION_PYTHON, or this one, or None."""
     chosen = os.environ.get("DENGUARD_PRODUCTION_PYTHON", sys.executable)
     found = subprocess.run([chosen, "-c", _FINDS], capture_output=True, timeout=60)
     return chosen if found.returncode == 0 else None
@@ -70,7 +70,16 @@ def airflow_with_users(python: str, folder: Path, port: int) -> Iterator[str]:
     def airflow(*words: str) -> list[str]:
         return [python, "-c", "from airflow.__main__ import main; main()", *words]
 
-    user = ["--username", "admin", "--firstname", "a", "--lastname", "d", "--email", "admin@localhost"]
+    user = [
+        "--username",
+        "admin",
+        "--firstname",
+        "a",
+        "--lastname",
+        "d",
+        "--email",
+        "admin@localhost",
+    ]
     for words in (
         ("db", "migrate"),
         ("fab-db", "migrate"),
