@@ -77,7 +77,7 @@ class Metrics:
             return generate_latest(self.registry)
         _forget_the_dead(Path(self._folder))
         together = CollectorRegistry()
-        MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(together, self._folder)
         return generate_latest(together)
 
 
@@ -85,4 +85,4 @@ def _forget_the_dead(folder: Path) -> None:
     """Remove what gauges of killed workers said; a worker that is told to stop cannot do better."""
     for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
         if not psutil.pid_exists(pid):
-            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(pid, str(folder))

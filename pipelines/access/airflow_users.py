@@ -48,7 +48,7 @@ class AirflowUsers:
 
     def put(self, name: str, role: str, password: str) -> None:
         """Make a user, or give one that exists this role and password."""
-        user = {
+        user: dict[str, object] = {
             "username": name,
             "email": f"{name}@localhost",  # Airflow wants one; nothing is ever sent to it
             "first_name": name,

@@ -94,7 +94,7 @@ ROTATIONS = (
     ),
     *(
         Rotation(How.BY_HAND, (name,), _GIVEN)
-        for name in ("smtp_url", "alert_webhook_url", "alert_webhook_bearer")
+        for name in ("cert.pem", "key.pem", "smtp_url", "alert_webhook_url", "alert_webhook_bearer")
     ),
     Rotation(How.BY_HAND, ("alert_webhook_secret",), "the receiver has to know the new one"),
     Rotation(

@@ -92,6 +92,7 @@ def password(
     _tell(name, people.password(name))
 
 
+@access_app.command("rotate")
 @app.command("rotate", rich_help_panel=OPERATION)
 def rotate_command(
     secret: Annotated[str, typer.Argument(metavar="SECRET", help="its file in secrets/")],
@@ -155,5 +156,6 @@ def _tell(name: str, given: Given) -> None:
 
 
 def _restart(services: tuple[str, ...]) -> None:
-    if services:
-        say(f"restart  docker compose restart {' '.join(services)}")
+    """Name those that go on running; what only runs at a start takes the new value by itself."""
+    if lasting := [name for name in services if not name.endswith("-init")]:
+        say(f"restart  docker compose restart {' '.join(lasting)} (of these, those that run)")
