@@ -52,8 +52,12 @@ def mlflow_with_users(python: str, folder: Path, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def airflow_with_users(python: str, folder: Path, port: int) -> Iterator[str]:
-    """Address of Airflow's API server with the FAB auth manager and its user `admin`."""
+def airflow_with_users(python: str, folder: Path, port: int, public: str = "") -> Iterator[str]:
+    """Address of Airflow's API server with the FAB auth manager and its user `admin`.
+
+    Args:
+        public: its address at a proxy, if there is one.
+    """
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(folder),
@@ -65,6 +69,7 @@ def airflow_with_users(python: str, folder: Path, port: int) -> Iterator[str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
         "AIRFLOW__API_AUTH__JWT_SECRET": "j" * 64,
         "AIRFLOW__API__SECRET_KEY": "s" * 32,
+        **({"AIRFLOW__API__BASE_URL": public, "FORWARDED_ALLOW_IPS": "*"} if public else {}),
     }
 
     def airflow(*words: str) -> list[str]:
@@ -89,6 +94,7 @@ def airflow_with_users(python: str, folder: Path, port: int) -> Iterator[str]:
             airflow(*words), env=environment, check=True, capture_output=True, timeout=_UP_S
         )
     command = airflow("api-server", "--port", str(port), "--host", "127.0.0.1", "--workers", "1")
+    command += ["--proxy-headers"] if public else []
     url = f"http://127.0.0.1:{port}"
     with _running(command, environment, f"{url}/api/v2/version"):
         yield url
