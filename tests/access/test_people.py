@@ -19,7 +19,7 @@ from serving.settings import Settings
 def _known(stack: Stack) -> tuple[str, ...]:
     """What the endpoint would take, by its own reading of the file."""
     listed = read_secret(stack.deployment, "endpoint_keys_sha256")
-    return Settings(api_key_sha256=listed).api_key_sha256  # type: ignore[arg-type]
+    return Settings(api_key_sha256=listed).api_key_sha256
 
 
 def _sha256(key: str) -> str:
