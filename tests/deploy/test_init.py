@@ -124,6 +124,22 @@ def test_one_server_is_the_default_and_overlays_bring_their_settings(folder: Pat
     assert any("COMPOSE_PROFILES is workers,s3 now" in note for note in done.notes)
 
 
+def test_growing_replaces_what_was_the_default_of_one_server(folder: Path) -> None:
+    with (folder / ".env.example").open("a") as template:
+        template.write("MLFLOW_FILES=/opt/denguard/mlflow\n")
+    installed(folder)
+    installed(folder, ["s3"])
+    assert settings(folder)["MLFLOW_FILES"] == "s3://mlflow"
+
+
+def test_the_servers_name_reaches_the_certificate_and_airflows_links(folder: Path) -> None:
+    installed(folder, name="denguard.example.org")
+    assert settings(folder)["PROXY_NAME"] == "denguard.example.org"
+    assert settings(folder)["AIRFLOW_BASE_URL"] == "https://denguard.example.org:8443"
+    done, _ = installed(folder, name="no name")
+    assert next(p.where for p in done.problems) == ".env, PROXY_NAME"
+
+
 def test_growing_keeps_an_address_of_ones_own(folder: Path) -> None:
     installed(folder)
     with (folder / ".env").open("a") as env:
@@ -199,13 +215,14 @@ SYNCS = 2 * (len(SECRETS) - 1)  # two a file; .env comes after these, then the k
 
 @pytest.mark.parametrize("sync", [1, 2, 21, SYNCS + 1, SYNCS + 2, SYNCS + 3, SYNCS + 4])
 def test_a_run_that_was_killed_is_finished_by_the_next(folder: Path, sync: int) -> None:
-    code, _ = killed_at(folder, sync)
+    code, shown = killed_at(folder, sync)
     assert code == -signal.SIGKILL
     before = {n: v for n, v in read_secrets(folder).items() if v}
     _, keys = installed(folder)
     values = read_secrets(folder)
     assert {n: values[n] for n in before} == before
-    assert values["endpoint_keys_sha256"] == hashlib.sha256(keys[-1].encode()).hexdigest()
+    last = [*shown.split(), *keys][-1]
+    assert values["endpoint_keys_sha256"] == hashlib.sha256(last.encode()).hexdigest()
     assert plan_of(folder, Wanted()).problems == []
     halves = [p.name for p in folder.rglob("*") if p.name.count(".") > 1 and p.is_file()]
     assert [n for n in halves if n not in {".env.example"}] == []

@@ -6,14 +6,16 @@ import base64
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from pipelines.deploy.doctor.finding import Scene
 from pipelines.deploy.init import Done, init
 from pipelines.deploy.plan import Wanted
 
 ROOT = Path(__file__).parents[2]
+MakeScene = Callable[..., Scene]  # of tests/deploy/conftest.py
 TODAY = date(2026, 11, 30)
 
 
@@ -52,11 +54,14 @@ def new_folder(at: Path, env: Mapping[str, str] | None = None) -> Path:
 
 
 def installed(
-    folder: Path, overlays: Sequence[str] = (), profile: str | None = None
+    folder: Path,
+    overlays: Sequence[str] = (),
+    profile: str | None = None,
+    name: str | None = None,
 ) -> tuple[Done, list[str]]:
     """What init did there, and the keys that it showed."""
     keys = list[str]()
-    return init(folder, Wanted(overlays, profile), keys.append, TODAY), keys
+    return init(folder, Wanted(overlays, profile, name), keys.append, TODAY), keys
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
