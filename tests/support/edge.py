@@ -106,7 +106,11 @@ class Replica:
             ],
             env=environment,
         )
-        wait_for_port(self.host, self.port)
+        try:
+            wait_for_port(self.host, self.port)
+        except TimeoutError:
+            self.kill()
+            raise
         return self
 
     def kill(self) -> None:
