@@ -172,13 +172,7 @@ class ChampionHolder:
         self._metrics.swaps.inc()
         self._metrics.ready.set(1)
         self._metrics.failing.set(0)
-        self._metrics.champion.info(
-            {
-                "version": named.version,
-                "bundle_id": named.bundle_id,
-                "head": champion.bundle.meta.head,
-            }
-        )
+        self._metrics.serves(named.version, named.bundle_id, champion.bundle.meta.head)
         log.info("version %s (bundle %s) serves", named.version, named.bundle_id)
 
     def _load(self, named: Registered) -> Champion:

@@ -18,6 +18,7 @@ from pipelines.errors import ConfigError, invalid_values
 from pipelines.inference.prediction_log import DEFAULT_DAYS
 from serving.schemas import MOST_ROWS
 
+_MOST_KEYS = 500  # each request is compared with all of them
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _HOW_TO_MAKE_A_KEY = (
     "python -c \"import hashlib, secrets; k = secrets.token_urlsafe(32); print('key', k, "
@@ -34,8 +35,9 @@ class Settings(BaseSettings):
 
     api_key_sha256: Annotated[tuple[str, ...], NoDecode] = Field(
         min_length=1,
-        max_length=2,
-        description="hex SHA-256 of the bearer key; two, with a comma, while a key is changed",
+        max_length=_MOST_KEYS,
+        description="hex SHA-256 of each bearer key, with commas: of programs, two while theirs is "
+        "changed, and of people",
     )
     home: Path = Path()
     model_name: str = "denguard"

@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Fixtures of several folders: `s3`, `postgres`, a deployment after one run, three versions.
 pytest_plugins = (
-    "support.postgres",
+    "support.postgres_databases",
     "support.registries",
     "support.s3",
     "support.tabular",
@@ -38,7 +38,8 @@ _connect = socket.socket.connect
 
 def _connect_on_loopback_only(self: socket.socket, address: Any) -> None:
     host = address[0] if isinstance(address, tuple) else ""
-    if self.family != socket.AF_UNIX and host not in {"127.0.0.1", "localhost", "::1"}:
+    loopback = host in {"localhost", "::1"} or str(host).startswith("127.")
+    if self.family != socket.AF_UNIX and not loopback:
         raise OSError(f"tests have no network; something tried to reach {host}")
     _connect(self, address)
 

@@ -11,6 +11,7 @@ import os
 import typer
 
 from pipelines.cli import (
+    access,
     analysts,
     backups,
     confirm,
@@ -41,6 +42,7 @@ from pipelines.errors import DenguardError
 from pipelines.storage import in_words
 
 __all__ = [
+    "access",
     "analysts",
     "app",
     "backups",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from serving.champion import ChampionHolder
 from serving.schemas import ProblemBody
@@ -43,7 +43,5 @@ async def ready(request: Request) -> dict[str, str | bool | None]:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
-    """Counters of this worker; with several workers each one has its own."""
-    return Response(
-        generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST
-    )
+    """Counters of this worker, or of all workers that count into one folder."""
+    return Response(request.app.state.metrics.scraped(), media_type=CONTENT_TYPE_LATEST)

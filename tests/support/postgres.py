@@ -1,75 +1,87 @@
-"""A PostgreSQL server of a test session's own: on loopback, in a folder that goes afterwards."""
+"""A real PostgreSQL on loopback with passwords checked by SCRAM, if the machine has one."""
 
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from support.edge import free_port
 
-_PASSWORD = "loopback-only"
-_DEBIAN = "/usr/lib/postgresql/*/bin"
-
-
-def _program(name: str) -> str | None:
-    beside = sorted(Path("/").glob(f"{_DEBIAN[1:]}/{name}"))
-    return shutil.which(name) or (str(beside[-1]) if beside else None)
+SUPERUSER_PASSWORD = "of-the-superuser-0123"
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def postgres_bin() -> Path | None:
+    """Folder of initdb and postgres: DENGUARD_POSTGRES_BIN, else the newest of Debian's."""
+    named = os.environ.get("DENGUARD_POSTGRES_BIN")
+    found = [Path(named)] if named else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    usable = [path for path in found if (path / "initdb").exists()]
+    return usable[-1] if usable and shutil.which("psql") else None
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[str], str]]:
-    """Makes an empty database and gives its address; its owner is no superuser."""
-    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
-    if initdb is None or pg_ctl is None or _program("pg_dump") is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    pytest.importorskip("psycopg2", reason="psycopg2 is not installed: denguard[production]")
-    folder = Path(tempfile.mkdtemp(prefix="postgres"))
-    user = "nobody" if os.geteuid() == 0 else None  # a server refuses to run as root
+@contextmanager
+def postgres(bin_folder: Path) -> Iterator[dict[str, str]]:
+    """Variables by which psql finds it; its superuser is denguard. It refuses to run as root, so it
+    runs as nobody there."""
+    folder = Path(tempfile.mkdtemp(prefix="denguard-pg-"))
+    user = "nobody" if os.geteuid() == 0 else None
     if user:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-
-    def run(*command: str) -> None:
-        subprocess.run(
-            command, user=user, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL
-        )
-
-    port, data = _free_port(), folder / "data"
-    secret = folder / "password"
-    secret.write_text(_PASSWORD)
-    secret.chmod(0o644)
-    own = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        shutil.chown(folder, user)
+    port, password = free_port(), folder / "password"
+    password.write_text(SUPERUSER_PASSWORD)
+    password.chmod(0o644)
+    made = ["-D", str(folder / "data"), "-U", "denguard", "--pwfile", str(password), "--no-sync"]
+    subprocess.run(
+        [str(bin_folder / "initdb"), *made, "--auth", "scram-sha-256"],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd=folder,
     )
-    run(initdb, "-D", str(data), "-U", "super", "-A", "scram-sha-256", f"--pwfile={secret}")
-    run(pg_ctl, "-D", str(data), "-w", "-l", str(folder / "log"), "-o", own, "start")
-    made: list[str] = []
-
-    def ask(sql: str) -> None:
-        at = {"PGPASSWORD": _PASSWORD, "PGHOST": "127.0.0.1", "PGPORT": str(port)}
-        asked = ["psql", "-XqU", "super", "-d", "postgres", "-c", sql]
-        subprocess.run(asked, env={**os.environ, **at}, check=True, timeout=60)
-
-    def database(name: str) -> str:
-        if not made:
-            ask(f"create role denguard login password '{_PASSWORD}'")
-        made.append(name)
-        ask(f"create database {name} owner denguard")
-        return f"postgresql+psycopg2://denguard:{_PASSWORD}@127.0.0.1:{port}/{name}"
-
+    server = subprocess.Popen(
+        [
+            str(bin_folder / "postgres"),
+            "-D",
+            str(folder / "data"),
+            "-p",
+            str(port),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            str(folder),
+            "-c",
+            "log_statement=all",
+        ],
+        user=user,
+        cwd=folder,
+        stderr=(folder / "log").open("wb"),
+    )
+    where = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PG_LOG": str(folder / "log")}
     try:
-        yield database
+        end = time.monotonic() + 120
+        while not logs_in(where, "denguard", SUPERUSER_PASSWORD):
+            assert server.poll() is None and time.monotonic() < end, "PostgreSQL did not come up"
+            time.sleep(0.1)
+        yield where
     finally:
-        run(pg_ctl, "-D", str(data), "-m", "immediate", "stop")
+        server.terminate()
+        server.wait()
         shutil.rmtree(folder)
+
+
+def logs_in(where: dict[str, str], role: str, password: str, statement: str = "select 1") -> bool:
+    """Whether a role may log in with a password and run a statement."""
+    return (
+        subprocess.run(
+            ["psql", "--no-psqlrc", "--no-password", "-U", role, "-d", "postgres", "-c", statement],
+            env={**os.environ, **where, "PGPASSWORD": password},
+            capture_output=True,
+            timeout=60,
+        ).returncode
+        == 0
+    )
