@@ -6,11 +6,12 @@ No heavy import here: the scheduler reads this file again and again.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, Param
 
-from dags._retries import FIRST_DELAY, LONGEST_DELAY, RETRIES, RetryWhatMayPass
+from dags._retries import RetryWhatMayPass
 from pipelines.config import profile_names
 
 LIGHT, HEAVY = "default", "cpu-heavy"  # queues: a heavy worker takes one task at a time
@@ -50,9 +51,9 @@ _MORE = {
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "denguard",
-    "retries": RETRIES,
+    "retries": 2,
     "retry_policy": RetryWhatMayPass(),
-    "retry_delay": FIRST_DELAY,
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": LONGEST_DELAY,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
 }
