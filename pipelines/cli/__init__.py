@@ -13,6 +13,7 @@ import typer
 from pipelines.cli import (
     analysts,
     confirm,
+    deploy,
     drops,
     encoders,
     fetch,
@@ -39,6 +40,7 @@ __all__ = [
     "analysts",
     "app",
     "confirm",
+    "deploy",
     "drops",
     "encoders",
     "fetch",

@@ -21,7 +21,8 @@ from pipelines.shown import shown_json, shown_lines
 # The help's panels in the order in which a deployment's people meet them.
 PIPELINE, OPERATION, SERVES = "The pipeline", "Operation", "Who serves, and why"
 LOOK_UP, MACHINE = "Look things up and take them with you", "Services of this machine"
-_PANELS = (PIPELINE, OPERATION, SERVES, LOOK_UP, MACHINE)
+INSTALLATION = "The installation with Docker"
+_PANELS = (PIPELINE, OPERATION, SERVES, LOOK_UP, MACHINE, INSTALLATION)
 
 
 class _InPanels(TyperGroup):

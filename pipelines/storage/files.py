@@ -86,9 +86,15 @@ def _make(folder: Path) -> list[Path]:
     return [folder, *(path.parent for path in new)]
 
 
-def write_atomic(path: Path, data: bytes | str) -> Path:
+def write_atomic(
+    path: Path, data: bytes | str, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> Path:
     """Write a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the
     folder.
+
+    Args:
+        mode: permissions that it has from the moment that it is seen.
+        owner: user and group id that it is given, which only root may; None = whoever writes.
     """
     changed = _make(path.parent)
     raw = data.encode("utf-8") if isinstance(data, str) else data
@@ -98,7 +104,9 @@ def write_atomic(path: Path, data: bytes | str) -> Path:
             out.write(raw)
             out.flush()
             os.fsync(out.fileno())
-        Path(temp).chmod(0o644)
+        Path(temp).chmod(mode)
+        if owner is not None:
+            os.chown(temp, *owner)
         Path(temp).replace(path)
     finally:
         Path(temp).unlink(missing_ok=True)  # there only if something went wrong
