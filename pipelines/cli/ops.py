@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import OPERATION, app, say, show
+from pipelines.cli.app import OPERATION, app, needs, say, show
 from pipelines.config import deployment_paths
 from pipelines.errors import ConfigError, DenguardError
 
@@ -58,9 +58,33 @@ def watch(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing when all is well")] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(min=10, metavar="SECONDS", help="go on until told to stop, a round each time"),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="with --every: figures for Prometheus, and /healthz"),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="address that the figures are served on")
+    ] = "127.0.0.1",
 ) -> None:
     """Exit 0 if the newest forecast is on time, 1 if it is late; sends alerts on what
-    changed. For cron."""
+    changed. For cron, or with --every as a service."""
+    if every is not None:
+        if at is not None or quiet:
+            raise ConfigError("--every goes with neither --now nor --quiet", fix="leave them out")
+        with needs("serving"):
+            from pipelines.ops.monitor.rounds import Rounds
+            from pipelines.ops.monitor.service import serve_rounds
+        from pipelines.ops.monitor.settings import watch_settings
+
+        rounds = Rounds(watch_settings(), every, max_age_days, max_origin_age_weeks)
+        serve_rounds(rounds, say, metrics_host, metrics_port)
+        return
+    if metrics_port is not None:
+        raise ConfigError("--metrics-port needs --every", fix="give both, or neither")
     from pipelines.ops.alerts import send_alerts
     from pipelines.ops.held import waiting_words
     from pipelines.ops.watch import check_lateness

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,19 @@ _LOCK_TIMEOUT_S = 30.0
 
 
 def send_alerts(
-    paths: DeploymentPaths, verdict: Verdict | None = None, now: datetime | None = None
+    paths: DeploymentPaths,
+    verdict: Verdict | None = None,
+    now: datetime | None = None,
+    firing: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Alert]:
     """Find transitions, alert people, and return the new ones. Never raises.
 
     Args:
         verdict: the watchdog's; without one, lateness is left as it is.
+        firing: id -> facts of what Prometheus' rules raise; None = that is left as it is.
     """
     try:
-        return _send_alerts(paths, alert_settings(), verdict, now or datetime.now(UTC))
+        return _send_alerts(paths, alert_settings(), verdict, now or datetime.now(UTC), firing)
     except BusyError as err:
         log.warning(err.what)
     except (DenguardError, OSError) as err:
@@ -54,7 +59,11 @@ def send_alerts(
 
 
 def _send_alerts(
-    paths: DeploymentPaths, settings: AlertSettings, verdict: Verdict | None, now: datetime
+    paths: DeploymentPaths,
+    settings: AlertSettings,
+    verdict: Verdict | None,
+    now: datetime,
+    firing: Mapping[str, Mapping[str, Any]] | None,
 ) -> list[Alert]:
     busy = BusyError("another process is sending alerts; what it does not see, the next call sends")
     with locked(_folder(paths) / "alerts.lock", _LOCK_TIMEOUT_S, busy):
@@ -62,7 +71,7 @@ def _send_alerts(
         language = settings.alert_language or language_of(paths)
         found = [
             _alert(kind, facts, now, language)
-            for kind, facts in transitions(paths, state, verdict, now)
+            for kind, facts in transitions(paths, state, verdict, now, firing)
         ]
         for alert in found:
             log.warning("alert: %s", texts.title(alert["kind"], alert["facts"]))

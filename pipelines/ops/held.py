@@ -17,13 +17,21 @@ _NAMED = 5  # causes in one alert
 
 
 def waiting_causes(paths: DeploymentPaths) -> list[CauseRecord]:
-    """Causes that nobody has answered; none if their list is damaged, which the log says."""
+    """Causes that nobody has answered; none if that cannot be known, which the log says."""
     try:
-        causes = known_causes(paths)
-    except DenguardError as err:  # the next validation writes it anew
+        return read_waiting_causes(paths)
+    except DenguardError as err:  # the next validation writes a damaged list anew
         log.warning("%s", err)
         return []
-    answers = _answers(paths)
+
+
+def read_waiting_causes(paths: DeploymentPaths) -> list[CauseRecord]:
+    """Causes that nobody has answered.
+
+    Raises:
+        StoreError: their list is damaged, or the store that machines share does not answer.
+    """
+    causes, answers = known_causes(paths), _answers(paths)
     return [one for one in causes if waits_for_a_person(one, answers)]
 
 
@@ -54,7 +62,11 @@ def in_one_alert(causes: Sequence[CauseRecord]) -> dict[str, Any]:
 
 def waiting_words(paths: DeploymentPaths) -> str:
     """Such as "3 causes of held values wait for an answer (denguard confirm); 1 looks too high"."""
-    waits = waiting_causes(paths)
+    return words_of_waiting(waiting_causes(paths))
+
+
+def words_of_waiting(waits: Sequence[CauseRecord]) -> str:
+    """As waiting_words, of causes that were read; "" if there are none."""
     high = sum(map(looks_high, waits))
     if not waits:
         return ""

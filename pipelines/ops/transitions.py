@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,13 +11,16 @@ from typing import Any
 from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops.fallbacks import newest_fallback
-from pipelines.ops.held import in_one_alert, looks_high, waiting_causes
+from pipelines.ops.held import in_one_alert, looks_high, read_waiting_causes
 from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.watch import Verdict, oldest_weeks
 from pipelines.registry.audit import read_trail
 from pipelines.run.success import last_success
 
+log = logging.getLogger(__name__)
 _A_CYCLE = timedelta(days=6)  # a run after a correction in the same week is no news
+_SURELY_OVER = timedelta(minutes=15)
+Facts = Mapping[str, Any]
 Transition = tuple[str, dict[str, Any]]  # kind of an alert, facts for its words
 
 
@@ -30,6 +35,7 @@ class State:
         fallback: event of the forecast in place of a finished run's that is open, or None.
         same_week: origin week that an alert said was forecast again.
         held: causes that were in an alert and wait for an answer.
+        firing: id of each alert of Prometheus' rules that was sent and still fires -> its facts.
         pending: [{alert, channels that have not got it}].
     """
 
@@ -39,6 +45,7 @@ class State:
     fallback: dict[str, Any] | None = None
     same_week: str | None = None
     held: list[str] = field(default_factory=list)
+    firing: dict[str, Facts] = field(default_factory=dict)
     pending: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -47,9 +54,17 @@ class State:
 
 
 def transitions(
-    paths: DeploymentPaths, state: State, verdict: Verdict | None, now: datetime
+    paths: DeploymentPaths,
+    state: State,
+    verdict: Verdict | None,
+    now: datetime,
+    firing: Mapping[str, Facts] | None = None,
 ) -> list[Transition]:
-    """Compare, note the new state in `state`, and return what people must be alerted to."""
+    """Compare, note the new state in `state`, and return what people must be alerted to.
+
+    Args:
+        firing: id -> facts of what Prometheus' rules raise; None = nobody asked, or it is away.
+    """
     return [
         *_lateness(state, verdict),
         *_failure(state, _newest(paths, now)),
@@ -57,7 +72,29 @@ def transitions(
         *_same_week(paths, state),
         *_held(paths, state),
         *_champion(paths, state),
+        *_monitoring(state, firing, now),
     ]
+
+
+def _monitoring(
+    state: State, firing: Mapping[str, Facts] | None, now: datetime
+) -> list[Transition]:
+    """Rules that began to fire, and those that ceased to some time ago: a Prometheus that was begun
+    anew waits before it raises again what it raised before."""
+    if firing is None:
+        return []
+    found: list[Transition] = [
+        ("monitoring", dict(facts)) for at, facts in firing.items() if at not in state.firing
+    ]
+    gone = {at: facts for at, facts in state.firing.items() if at not in firing}
+    state.firing = dict(firing)
+    for at, facts in gone.items():
+        since = str(facts.get("gone_since") or now.isoformat())
+        if now - datetime.fromisoformat(since) >= _SURELY_OVER:
+            found.append(("monitoring-over", dict(facts)))
+        else:
+            state.firing[at] = {**facts, "gone_since": since}
+    return found
 
 
 def _fallback(paths: DeploymentPaths, state: State) -> list[Transition]:
@@ -70,8 +107,15 @@ def _fallback(paths: DeploymentPaths, state: State) -> list[Transition]:
 
 
 def _held(paths: DeploymentPaths, state: State) -> list[Transition]:
-    """Causes that wait for an answer, once each: what looks too high apart from all else."""
-    waits = waiting_causes(paths)
+    """Causes that wait for an answer, once each: what looks too high apart from all else.
+
+    While their list cannot be read none is over, else all would be sent again afterwards.
+    """
+    try:
+        waits = read_waiting_causes(paths)
+    except DenguardError as err:
+        log.warning("%s", err)
+        return []
     new = [one for one in waits if one.cause_id not in state.held]
     state.held = sorted(one.cause_id for one in waits)
     high = [one for one in new if looks_high(one)]

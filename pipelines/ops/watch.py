@@ -71,6 +71,17 @@ class Verdict:
             "fallback": self.fallback,
         }
 
+    def words(self) -> str:
+        """line(), and the newest run's failure if that alone is wrong."""
+        failed = self.failed
+        if self.late or failed is None or failed.failure is None:
+            return self.line()
+        failure = failed.failure
+        return (
+            f"{self.line()}; but run {failed.run_id} failed at step {failure.step}: "
+            f"{failure.cause.rstrip('.')}. What to do: {failure.fix.rstrip('.')}."
+        )
+
     def line(self) -> str:
         """One line for a log."""
         if self.late:
