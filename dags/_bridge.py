@@ -15,9 +15,9 @@ from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
 
 from dags._line import enter_line
-from dags._retries import StepFailed
+from dags._retries import FEW_RETRIES, StepFailed, tries_since_clear
 from dags._shared import LIGHT
-from pipelines.errors import BusyError, DenguardError
+from pipelines.errors import BusyError, DenguardError, EndedError
 
 if TYPE_CHECKING:
     from pipelines.steps.failure import Failure
@@ -47,6 +47,10 @@ class Bridge:
     def run(self, context: Context, step: str, item: int | None, title: str) -> list[Item] | None:
         """Run one step, or one mapped item of it; what the next task is mapped over."""
         raise NotImplementedError
+
+    def ended(self, context: Context, since_try: int) -> int:  # noqa: ARG002 for those that know
+        """How many tries of this task, from this one on, left no word of their own."""
+        return 0
 
     def is_recorded(self, context: Context) -> bool:
         """Whether the task itself recorded this try's failure: at a timeout, or the end of its
@@ -110,6 +114,7 @@ class Bridge:
         context = get_current_context()
         enter_line(context)
         try:
+            self._refuse_what_ends_again(context)
             found = self.run(context, step, item, title)
         except (
             BusyError
@@ -134,6 +139,8 @@ class Bridge:
         if self.is_recorded(context):
             return
         error = context.get("exception")
+        if error is None:  # called elsewhere, where nobody knows more
+            error = unheard()
         if isinstance(error, AirflowTaskTimeout):
             error = DenguardError(
                 "the step took longer than its limit",
@@ -142,9 +149,36 @@ class Bridge:
             )
         log_failure(self.failure(context, error))
 
+    def _refuse_what_ends_again(self, context: Context) -> None:
+        """Airflow asks no policy about a process that ended from outside, and would try it as often
+        as it waits for a service."""
+        task = context["ti"]
+        first = 1 + task.try_number - tries_since_clear(task.try_number, task.max_tries)
+        if (ended := self.ended(context, first)) > FEW_RETRIES:
+            raise EndedError(
+                f"the step's process was ended from outside {ended} times",
+                where=task.task_id,
+                fix=(
+                    "look at the machine's memory and at what ended it, then clear the task: it "
+                    "goes on where it stopped"
+                ),
+            )
+
     def _log_page(self, context: Context) -> None:
         if page := self.page(context):
             log.info("page of this step: %s", page)
+
+
+def unheard() -> EndedError:
+    """What is known of a try that left no word: that nothing was heard of it."""
+    return EndedError(
+        "nothing more was heard of the step: its process was ended (out of memory, killed, the "
+        "machine went down), or Airflow's API server was away for too long",
+        fix=(
+            "look at the machine's memory and whether the API server ran; Airflow tries again by "
+            "itself, and once the task is red, clear it: it goes on where it stopped"
+        ),
+    )
 
 
 def params_of(context: Context) -> dict[str, Any]:

@@ -6,12 +6,11 @@ No heavy import here: the scheduler reads this file again and again.
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, Param
 
-from dags._retries import RetryWhatMayPass
+from dags._retries import BACKOFF, FIRST_PAUSE, LONGEST_PAUSE, RETRIES, RetryWhatMayPass
 from pipelines.config import profile_names
 
 LIGHT, HEAVY = "default", "cpu-heavy"  # queues: a heavy worker takes one task at a time
@@ -51,9 +50,9 @@ _MORE = {
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "denguard",
-    "retries": 2,
+    "retries": RETRIES,
     "retry_policy": RetryWhatMayPass(),
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
+    "retry_delay": FIRST_PAUSE,
+    "retry_exponential_backoff": BACKOFF,  # True would be 1 to Airflow: no growth
+    "max_retry_delay": LONGEST_PAUSE,
 }

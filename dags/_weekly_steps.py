@@ -56,6 +56,13 @@ class WeeklySteps(Bridge):
             _free(run_id)  # run_ended does it too, but Airflow may not call it
         return items(step, output) if step in self.planning else None
 
+    def ended(self, context: Context, since_try: int) -> int:
+        """By the event file."""
+        from pipelines.config import deployment_paths
+        from pipelines.steps.history import tries_ended
+
+        return tries_ended(deployment_paths(), _run_id(context), _part(context), since_try)
+
     def is_recorded(self, context: Context) -> bool:
         """By the step itself, in the event file."""
         return _recorded(context) is not None
@@ -102,10 +109,13 @@ def run_ended(context: Context) -> None:
     """A DAG run is over, well or not: free the lock, and alert people to what changed."""
     from pipelines.config import deployment_paths
     from pipelines.ops.alerts import send_alerts
+    from pipelines.steps.outcome import settle
 
     enter_line(context)
-    _free(str(context.get("run_id") or _run_id(context)))
+    run_id = str(context.get("run_id") or _run_id(context))
+    _free(run_id)
     send_alerts(deployment_paths())
+    settle(deployment_paths(), run_id)  # what was recorded here may be over on another machine
 
 
 def _free(run_id: str) -> None:

@@ -32,10 +32,11 @@ class DenguardError(Exception):
         what: what happened, in one sentence, for a reader with a deadline.
         where: file, row, task or URI that it happened at.
         fix: what to do next.
+        away: a service or a share did not answer: the same call may succeed later, unchanged.
     """
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        self.what, self.where, self.fix = what, where, fix
+    def __init__(self, what: str, *, where: str = "", fix: str = "", away: bool = False) -> None:
+        self.what, self.where, self.fix, self.away = what, where, fix, away
         super().__init__(what, where, fix)
 
     def __str__(self) -> str:
@@ -101,6 +102,10 @@ class VersioningError(DenguardError):
 
 class ServiceError(DenguardError):
     """A local service did not start, answer or stop."""
+
+
+class EndedError(DenguardError):
+    """A step's process was ended from outside again and again."""
 
 
 class BusyError(DenguardError):

@@ -8,25 +8,22 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, load_verified_bundle
-from pipelines.registry import audit
 from pipelines.registry.named import Registered
-from pipelines.registry.served import bundle_folder, serving_version
+from pipelines.registry.served import serving_version
 from serving.encoders import Encoders, encoders_of, needs_encoders
+from serving.kept import Kept
 from serving.metrics import Metrics
+from serving.not_ready import NO_CHAMPION, error_text, nobody, registry_away, unusable
 from serving.problems import NotReady
 from serving.settings import Settings
+from serving.standing import Standing
 from serving.vector_cache import VectorCache
 
 log = logging.getLogger(__name__)
-NO_CHAMPION = NotReady(
-    "no-champion",
-    "no champion is registered yet",
-    "run the weekly cycle until a model is promoted; its report says why none was",
-)
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ class ChampionHolder:
         candidate_error: of the version that the alias names, None if it serves.
         last_error: newest failure of any kind, kept after it is over; "" if there was none.
         not_ready: why nothing answers while `current` is None.
+        standing: when the registry last named `current`, and since when it is away.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -73,6 +71,9 @@ class ChampionHolder:
         self.candidate_error: CandidateError | None = None
         self.last_error = ""
         self.not_ready = NO_CHAMPION
+        self.standing = Standing(None, None, timedelta(hours=settings.stale_after_h))
+        self._kept = Kept(settings.paths, settings.model_name)
+        self._confirmed = False  # whether the registry has named `current` to this process
         self._attempts = 0
         self._vectors = VectorCache(settings.max_prompt_cache_bytes)
         self._stop, self._looked = threading.Event(), threading.Event()
@@ -89,27 +90,41 @@ class ChampionHolder:
         self._thread.join(timeout=5.0)
 
     def _follow(self) -> None:
+        self.begin_with_kept()
         while not self._stop.is_set():
             self.look()
             self._looked.set()
             self._warm()
             self._stop.wait(self._settings.poll_s)
 
+    def begin_with_kept(self) -> None:
+        """Take the last champion from this disk, until the registry says who it is. Never raises.
+
+        Nobody is answered before the first look has ended or has taken too long.
+        """
+        last = self._kept.last()
+        if last is None or last.gone_at is not None or self._kept.here(last.registered) is None:
+            return
+        self._take(last.registered)
+        self.standing = replace(self.standing, as_of=last.seen_at)
+
     def look(self) -> None:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
             named = serving_version(self._settings.paths, self._settings.model_name)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
-            self._failed(
-                "registry",
-                _error_text(err),
-                NotReady(
-                    "registry-away",
-                    _error_text(err),
-                    _fix(err, "see that MLflow answers; the endpoint asks again by itself"),
-                ),
-            )
-            return
+            self._away(err)
+        else:
+            self.standing = replace(self.standing, away_since=None)
+            self._follow_to(named)
+        self._metrics.stands(self.standing, _now())
+
+    def _away(self, err: Exception) -> None:
+        since = self.standing.away_since or _now()
+        self.standing = replace(self.standing, away_since=since)
+        self._failed("registry", error_text(err), registry_away(err))
+
+    def _follow_to(self, named: Registered | None) -> None:
         if named is None:
             self._withdrawn()
         elif self.current is None or named.bundle_id != self.current.registered.bundle_id:
@@ -118,6 +133,10 @@ class ChampionHolder:
             self._renamed(named, self.current)
             self.candidate_error = None
             self._metrics.failing.set(0)
+        if self.current is not None and self.current.registered == named:
+            self._confirmed = True
+            self.standing = replace(self.standing, as_of=_now())
+            self._kept.seen(named, _now())
 
     def _renamed(self, named: Registered, current: Champion) -> None:
         """The same bundle, of which the registry says something else than before."""
@@ -139,13 +158,13 @@ class ChampionHolder:
         except Exception as err:  # noqa: BLE001 any error keeps the old champion
             self._attempts += 1
             self.candidate_error = CandidateError(
-                named.version, named.bundle_id, _error_text(err), self._attempts
+                named.version, named.bundle_id, error_text(err), self._attempts
             )
-            text = f"version {named.version}: {_error_text(err)}"
+            text = f"version {named.version}: {error_text(err)}"
             self._failed(
                 "bundle",
                 text,
-                NotReady("champion-unusable", text, _fix(err, "read the endpoint's log")),
+                unusable(text, err),
             )
             return
         self.current = champion  # the swap: requests under way keep the reference they took
@@ -163,8 +182,7 @@ class ChampionHolder:
         log.info("version %s (bundle %s) serves", named.version, named.bundle_id)
 
     def _load(self, named: Registered) -> Champion:
-        paths = self._settings.paths
-        bundle = load_verified_bundle(bundle_folder(named, paths, self._settings.model_name))
+        bundle = load_verified_bundle(self._kept.bundle(named))
         return Champion(named, bundle, self._encoders(bundle) if needs_encoders(bundle) else None)
 
     def _encoders(self, bundle: Bundle) -> Encoders:
@@ -184,37 +202,23 @@ class ChampionHolder:
             if self.current is not None and self.current.encoders is not None:
                 self.current.encoders.load()
         except Exception as err:  # noqa: BLE001 the thread must outlive it
-            self._failed("encoders", _error_text(err), self.not_ready)
+            self._failed("encoders", error_text(err), self.not_ready)
 
     def _withdrawn(self) -> None:
         """Nobody is champion: the first one was taken back, or there never was one."""
         self.candidate_error = None
-        self.not_ready = self._why_not_ready()
+        settings = self._settings
+        self.not_ready = nobody(settings.paths, settings.model_name, self._kept.last())
         self._metrics.failing.set(0)
+        self._kept.gone(_now())
+        if not self._confirmed:  # taken from the disk alone
+            self.current = None
+            self._metrics.ready.set(0)
         if self.current is not None:
             log.warning(
                 "the champion alias was removed; version %s goes on serving",
                 self.current.registered.version,
             )
-
-    def _why_not_ready(self) -> NotReady:
-        """There never was a champion, it was taken back, or the registry lost it."""
-        last = audit.newest(self._settings.paths, self._settings.model_name)
-        if last is None:
-            return NO_CHAMPION
-        if (version := last.get("to_version")) is None:
-            return NotReady(
-                "champion-taken-away",
-                f"no champion serves since {last['at']}: {last['action']} by {last['by']}",
-                "run the weekly cycle: its candidate is judged as a first champion; or let a "
-                "version serve with denguard promote",
-            )
-        return NotReady(
-            "champion-lost",
-            f"the registry names no champion, but by the audit version {version} serves",
-            "put the registry's database back from its newest backup, or let a version serve with "
-            "denguard promote",
-        )
 
     def _failed(self, cause: str, text: str, not_ready: NotReady) -> None:
         if text != self.last_error:
@@ -237,11 +241,5 @@ class ChampionHolder:
         }
 
 
-def _error_text(err: Exception) -> str:
-    """The error's text; running out of memory has none."""
-    return str(err) or type(err).__name__
-
-
-def _fix(err: Exception, otherwise: str) -> str:
-    """What to do about it, as the error itself says."""
-    return (err.fix if isinstance(err, DenguardError) else "") or otherwise
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from serving.standing import Standing
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -57,3 +61,24 @@ class Metrics:
             "1 if the last look at the alias failed",
             registry=self.registry,
         )
+        self.registry_up = Gauge(
+            "denguard_registry_up",
+            "1 if the registry answered the last look",
+            registry=self.registry,
+        )
+        self.as_of = Gauge(
+            "denguard_champion_as_of_timestamp_seconds",
+            "when the registry last named the champion that answers",
+            registry=self.registry,
+        )
+        self.stale = Gauge(
+            "denguard_champion_stale",
+            "1 if that is longer ago than DENGUARD_STALE_AFTER_H",
+            registry=self.registry,
+        )
+
+    def stands(self, standing: Standing, now: datetime) -> None:
+        """After each look."""
+        self.registry_up.set(0 if standing.away_since else 1)
+        self.as_of.set(standing.as_of.timestamp() if standing.as_of else 0)
+        self.stale.set(1 if standing.stale(now) else 0)

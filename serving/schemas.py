@@ -119,7 +119,7 @@ class PredictionsBody(BaseModel):
         None,
         description=(
             "there if old codes were sent: which ones they are today; or if weeks are far beyond "
-            "the model's data"
+            "the model's data; or if the registry is away: of when the champion is"
         ),
     )
 
@@ -144,7 +144,7 @@ class ForecastBody(BaseModel):
         None,
         description=(
             "there if an old code was asked: which one it is today; or if a newer forecast was "
-            "withdrawn"
+            "withdrawn; or if the registry is away: of when the champion is"
         ),
     )
     withdrawn: dict[str, str] | None = Field(
@@ -177,6 +177,15 @@ class ModelBody(BaseModel):
         ),
     )
     municipalities: int | None = Field(None, description="how many can be asked about")
+    champion_as_of: str | None = Field(
+        None, description="when the registry last named this champion, UTC"
+    )
+    registry_away_since: str | None = Field(
+        None, description="since when the registry does not answer; null while it does"
+    )
+    stale: bool = Field(
+        False, description="so long nobody confirmed the champion that another one may serve"
+    )
     candidate_error: dict[str, Any] | None = Field(
         None, description="why the version that the registry names does not serve"
     )

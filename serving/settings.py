@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     home: Path = Path()
     model_name: str = "denguard"
     poll_s: float = Field(default=5.0, gt=0, description="between two looks at the champion alias")
+    stale_after_h: float = Field(
+        24.0,
+        gt=0,
+        description="since the registry last named the champion, until it is called stale",
+    )
     max_body_bytes: int = Field(default=8_000_000, ge=1024)
     max_rows: int = Field(default=1000, ge=1, le=MOST_ROWS, description="rows of one call")
     max_scene_pixels: int = Field(

@@ -34,7 +34,9 @@ from pipelines.cli import (
     weights,
 )
 from pipelines.cli.app import PlainLog, app, in_lines
+from pipelines.config import deployment_paths
 from pipelines.errors import DenguardError
+from pipelines.storage import in_words
 
 __all__ = [
     "analysts",
@@ -79,17 +81,17 @@ def main() -> None:
     except DenguardError as err:
         _end_with(err)
     except OSError as err:  # a full disk, a folder without permission: no defect of denguard's
-        what = f"the operating system refused: {err.strerror or err}"
-        _end_with(
-            DenguardError(
-                what,
-                where=str(err.filename or ""),
-                fix=(
-                    "check that the path exists, may be written and has room; DENGUARD_HOME names "
-                    "the deployment"
-                ),
-            )
-        )
+        paths = deployment_paths()
+        named = in_words(err, (paths.artifacts, paths.data))
+        _end_with(named if isinstance(named, DenguardError) else _refused(err))
+
+
+def _refused(err: OSError) -> DenguardError:
+    return DenguardError(
+        f"the operating system refused: {err.strerror or err}",
+        where=str(err.filename or ""),
+        fix="check that the path exists and may be written; DENGUARD_HOME names the deployment",
+    )
 
 
 def _at_least_warning(record: logging.LogRecord) -> bool:

@@ -97,8 +97,16 @@ def in_words(record: Record) -> list[str]:
         f"{record.get('blocks')} blocks of weeks",
         f"champion then: {then}",
         *map(_compared, record.get("comparisons") or ()),
+        _before(record),
     ]
     return [" ".join(line.split()) for line in lines if line]
+
+
+def _before(record: Record) -> str:
+    """Where the run's decision before this one lies; "" of its first."""
+    if "decided_before" not in record:
+        return ""
+    return f"decision {record['decision_no']} of the run; before it: {record['decided_before']}"
 
 
 def _compared(found: Record) -> str:

@@ -28,7 +28,7 @@ from pipelines.fusion.bundle_files import horizon_folder
 from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.storage import read_json, write_atomic, write_json
+from pipelines.storage import read_json, synced_later, write_atomic, write_json
 from pipelines.storage.kept import note_use
 
 log = logging.getLogger(__name__)
@@ -111,20 +111,25 @@ class KeptFold:
 def _write(file: Path, made: ByHead) -> None:
     with tempfile.TemporaryDirectory(prefix="denguard-fold-") as work:
         folder = Path(work)
-        about = {}
-        for head, one in made.items():
-            for horizon, model in one.models.items():
-                own = folder / head / horizon_folder(horizon)
-                own.mkdir(parents=True)
-                model.forecaster.save(own)
-            models = described_models(head, one.models)
-            about[head] = {"lambda_shift": one.lambda_shift, "base": one.base, "models": models}
-        write_json(folder / _ABOUT, about)
+        with synced_later(folder):  # never: the archive made of it is
+            _lay_out(folder, made)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             for path in sorted(p for p in folder.rglob("*") if p.is_file()):
                 archive.write(path, path.relative_to(folder))
     write_atomic(file, packed.getvalue())
+
+
+def _lay_out(folder: Path, made: ByHead) -> None:
+    about = {}
+    for head, one in made.items():
+        for horizon, model in one.models.items():
+            own = folder / head / horizon_folder(horizon)
+            own.mkdir(parents=True)
+            model.forecaster.save(own)
+        models = described_models(head, one.models)
+        about[head] = {"lambda_shift": one.lambda_shift, "base": one.base, "models": models}
+    write_json(folder / _ABOUT, about)
 
 
 def _read(file: Path, heads: Sequence[HeadKind]) -> ByHead | None:

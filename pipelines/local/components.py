@@ -22,7 +22,12 @@ PORT_NAMES = ("airflow", "mlflow", "endpoint", "worker_log", "trigger_log", "sch
 _OWN_PREFIXES = ("AIRFLOW", "MLFLOW_", "DENGUARD_")
 LONGEST_TASK_S = 12 * 3600  # embed_shard's execution_timeout
 HEARTBEAT_S = 1
-API_AWAY_S = 60  # a task outlives an API server that is restarted
+# A task outlives an API server that is away: each call of its supervisor, heartbeats and the last
+# word on how it ended among them, is made so often, with a pause of so many seconds at least. By
+# Airflow's defaults (5 calls, pauses of 1, 2, 4 and 8 seconds at most) a step that ends while the
+# API server is restarted is lost, and done again.
+API_AWAY_S = 177
+API_PAUSES_S = (3, 10)
 # Alerts go out from Airflow's DAG processor, when a run ends.
 _ALERTS = tuple(f"DENGUARD_{name.upper()}" for name in AlertSettings.model_fields)
 _KEPT = ("DENGUARD_PROFILE", "DENGUARD_DVC_REMOTE", *_ALERTS)
@@ -144,6 +149,12 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         # (findings/airflow_supervisor_waits_a_heartbeat_after_a_task_ended.sh).
         "WORKERS__MIN_HEARTBEAT_INTERVAL": HEARTBEAT_S,
         "WORKERS__MAX_FAILED_HEARTBEATS": API_AWAY_S // HEARTBEAT_S,
+        "WORKERS__EXECUTION_API_RETRIES": 1 + API_AWAY_S // API_PAUSES_S[0],
+        "WORKERS__EXECUTION_API_RETRY_WAIT_MIN": API_PAUSES_S[0],
+        "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": API_PAUSES_S[1],
+        "WORKERS__EXECUTION_API_TIMEOUT": 30,  # seconds for one answer; 5 are few beside training
+        # Tasks of a scheduler that died are looked for at this interval, not at 300 seconds.
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 20,
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": ports["scheduler_health"],
         "USAGE_DATA_COLLECTION__ENABLED": False,
     }

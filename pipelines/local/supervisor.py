@@ -6,6 +6,7 @@ Development only: SQLite, one writer, Airflow's simple users. Several machines: 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,8 @@ from pipelines.storage.lock import locked
 
 MIGRATE_TIMEOUT_S = 300.0
 _LOCK_TIMEOUT_S = 30.0
+STACK_VARIABLE = "DENGUARD_STACK"  # who runs the services instead: compose, systemd, ...
+API_VARIABLE = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"  # of whatever runs tasks of Airflow
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -79,7 +82,7 @@ def status(paths: DeploymentPaths) -> bool:
     layout = Layout(paths)
     state = load_state(layout)
     if not state.processes:
-        console.print("services  none of this machine runs; make up starts them")
+        console.print(f"services  {elsewhere(os.environ)}")
         return False
     services = Services(layout, ensure_secrets(layout), state)
     dead = {part.name for part in services.dead()}
@@ -91,6 +94,16 @@ def status(paths: DeploymentPaths) -> bool:
     else:
         show(services)
     return not dead
+
+
+def elsewhere(environment: Mapping[str, str]) -> str:
+    """What to say of services that no `make up` started here: in the container stack, or on a
+    machine that works for another one's Airflow, that is as it should be."""
+    if (stack := environment.get(STACK_VARIABLE, "")) == "compose":
+        return "are containers: `docker compose ps` on their host says how they are"
+    if stack or API_VARIABLE in environment:
+        return f"are run by {stack or 'another supervisor'}, which says how they are"
+    return "none of this machine runs; make up starts them"
 
 
 def revive(services: Services) -> list[str]:

@@ -36,6 +36,7 @@ def describe_champion_with_retries(paths: DeploymentPaths, model_name: str) -> C
             record.problem,
             where=model_name,
             fix="see that MLflow answers, and run the step again",
+            away=True,
         )
     return record
 

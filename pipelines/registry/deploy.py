@@ -17,12 +17,12 @@ from pipelines.errors import DeployError
 from pipelines.registry.aliases import Aliases, AuditReason, restore_champion, set_champion
 from pipelines.registry.lookup import MODEL_NAME, Registered, get_version
 from pipelines.registry.rolled_back import rolled_back_versions
+from pipelines.run.outputs import SERVING
 
 log = logging.getLogger(__name__)
 ENDPOINT_VARIABLE = "DENGUARD_ENDPOINT_URL"
 NOT_CONFIGURED = f"not configured ({ENDPOINT_VARIABLE}): workers take it at their next poll"
 NOT_REACHABLE = "not reachable: workers take it at their next poll"
-SERVING = "serving the bundle"
 _CALL_TIMEOUT_S = 5.0
 _PAUSE_S = 0.2
 
@@ -83,7 +83,13 @@ def deploy(
     outcome = NOT_CONFIGURED
     if url:
         outcome = _wait_or_restore(url, wanted, known, before, timeout_s, why, paths, model_name)
-    log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
+    tell = log.info if outcome == SERVING else log.warning
+    tell(
+        "version %s (bundle %s) is champion; endpoint: %s",
+        wanted.version,
+        wanted.bundle_id,
+        outcome,
+    )
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
     return Deployed(wanted.version, wanted.bundle_id, previous, changed, outcome)

@@ -17,7 +17,7 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS, SUPERSEDED
@@ -56,6 +56,8 @@ ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 MODEL_FOLDER = "model"  # of a run's artifacts; holds MLmodel and artifacts/bundle
 BUNDLE_PATH = f"{MODEL_FOLDER}/artifacts/bundle"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+# What MLflow's client says of a server that does not answer, and of one in trouble.
+_PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
 def connect(paths: DeploymentPaths | None = None) -> MlflowClient:
@@ -96,6 +98,7 @@ def registry_errors(what: str) -> Iterator[None]:
             f"{what}: {_reason(err)}",
             where="MLflow",
             fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again",
+            away=_is_away(err),
         ) from err
     except Exception as err:  # boto3's errors have no common base that could be named without it
         if not type(err).__module__.startswith(("boto3.", "botocore.")):
@@ -107,7 +110,15 @@ def registry_errors(what: str) -> Iterator[None]:
                 "check AWS_ENDPOINT_URL, the credentials and that the bucket takes writes, then "
                 "run the step again; it goes on where it stopped"
             ),
+            away=True,
         ) from err
+
+
+def _is_away(err: Exception) -> bool:
+    """Whether MLflow or its database did not answer, or could not just then; a refusal is none."""
+    if isinstance(err, MlflowException):
+        return err.error_code in _PASSING
+    return isinstance(err, OperationalError | ConnectionError | TimeoutError)
 
 
 def _reason(err: Exception) -> str:

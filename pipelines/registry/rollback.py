@@ -21,7 +21,6 @@ from pipelines.registry.deploy import (
     ENDPOINT_VARIABLE,
     NOT_CONFIGURED,
     NOT_REACHABLE,
-    SERVING,
     Deployed,
     ask,
     deploy,
@@ -31,6 +30,7 @@ from pipelines.registry.lookup import MODEL_NAME, fetch_bundle, get_version
 from pipelines.registry.register import version_named
 from pipelines.registry.rolled_back import clear_rolled_back, rolled_back_versions
 from pipelines.registry.tracking import registry_lock
+from pipelines.run.outputs import SERVING
 
 TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
 _BY_HAND = (

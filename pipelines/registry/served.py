@@ -67,8 +67,13 @@ def serving_version(paths: DeploymentPaths, model_name: str) -> Registered | Non
     return None if old is None else replace(old[0], adopted_rule=old[1].get(ADOPTED_TAG))
 
 
-def bundle_folder(named: Registered, paths: DeploymentPaths, model_name: str) -> Path:
+def bundle_folder(
+    named: Registered, paths: DeploymentPaths, model_name: str, to: Path | None = None
+) -> Path:
     """Where a version's bundle lies, undamaged; fetched if it is not here.
+
+    Args:
+        to: folder for what is fetched; none = artifacts/bundles.
 
     Raises:
         RegistryError, StoreError: as lookup.fetch_bundle.
@@ -78,7 +83,7 @@ def bundle_folder(named: Registered, paths: DeploymentPaths, model_name: str) ->
         return folder
     from pipelines.registry.lookup import fetch_bundle
 
-    return fetch_bundle(named.version, paths=paths, model_name=model_name)
+    return fetch_bundle(named.version, to, paths, model_name)
 
 
 def _reader(uri: str) -> _Reader:

@@ -6,6 +6,7 @@ preloads (steps/preload.py) has them, and a child that is forked from it shares 
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 _END_TIMEOUT_S = 30.0
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' prctl
 # A thread that is started later has it not: only the process's own may fork.
 _loaded: ContextVar[bool] = ContextVar("loaded", default=False)
 
@@ -105,7 +107,9 @@ class _Forked:
     def __init__(self, work: Work, out: int, errors: int) -> None:
         self._work = work
         # Python's own class: it empties buffers before the fork and skips exit handlers after it.
-        self._process = get_context("fork").Process(target=_become, args=(work, out, errors))
+        self._process = get_context("fork").Process(
+            target=_become, args=(work, out, errors, os.getpid())
+        )
         self._process.start()
 
     def wait(self, timeout: float) -> int:
@@ -121,8 +125,25 @@ class _Forked:
         self._process.kill()
 
 
-def _become(work: Work, out: int, errors: int) -> None:
+def end_with(parent: int) -> None:
+    """Let this process be killed when the one that started it ends, however that ends.
+
+    A child holds all that its parent had open, locks among it: left behind by a task that was
+    killed, it would keep them from the next try. Elsewhere than on Linux nothing is done.
+
+    Args:
+        parent: its process id; where it has ended already, this process ends now.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _become(work: Work, out: int, errors: int, parent: int) -> None:
     """In the child: take on what a new process would have, then work."""
+    end_with(parent)
     _replaced.extend((sys.stdout, sys.stderr))
     for place, taken in enumerate((os.open(os.devnull, os.O_RDONLY), out, errors)):
         os.dup2(taken, place)

@@ -26,6 +26,7 @@ from pipelines.inference.forecast_states import UnitStates, with_states
 from pipelines.run import Run
 from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawal
+from pipelines.steps.asked_horizons import require_some
 from pipelines.steps.filling import filling
 from pipelines.steps.readable import (
     as_trained,
@@ -78,6 +79,7 @@ def make_forecast(
         StoreError: the bundle is not sound here, or reads vectors that this run's features do not
             hold.
         LabelRuleError: the bundle was trained by another label rule than this run's.
+        ConfigError: the bundle forecasts none of this run's horizons.
     """
     own = run.output(out.FeaturesOutput).features
     other = version_read_by(run, load_bundle(bundle_folder))
@@ -132,6 +134,7 @@ def forecast_of(
     about, bundle = read_json(features / "features.json"), load_verified_bundle(bundle_folder)
     check_rule(bundle, about, profile)
     check_encoders(bundle, about, profile)
+    require_some(bundle.meta.horizons_weeks, profile.evaluate.horizons_weeks, version)
     horizons = [h for h in bundle.meta.horizons_weeks if h in profile.evaluate.horizons_weeks]
     usable = replace(bundle, models={h: bundle.models[h] for h in horizons})
     versions = ForecastVersions(

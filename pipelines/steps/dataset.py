@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.run import Run, RunParams, open_run, start_run
+from pipelines.config import deployment_paths
+from pipelines.run import Run, RunParams, open_run, parse_params, start_run
 from pipelines.run.outputs import IngestOutput, SnapshotOutput, ValidateOutput
+from pipelines.steps.asked_horizons import require_forecastable
 from pipelines.steps.decorator import step
 from pipelines.storage import read_json
 
@@ -19,8 +21,10 @@ def start(run_id: str, conf: dict[str, Any]) -> RunParams:
     """Check a run's parameters and record them.
 
     Raises:
-        ConfigError: a key or value is not known.
+        ConfigError: a key or value is not known, or the champion forecasts no horizon asked for.
+        RegistryError: horizons are asked for, and who is champion is not known.
     """
+    require_forecastable(parse_params(conf), deployment_paths())
     return start_run(run_id, conf).params
 
 

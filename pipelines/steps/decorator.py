@@ -17,11 +17,12 @@ from pipelines.run import run_folder
 from pipelines.run.lock import during
 from pipelines.run.progress import bound
 from pipelines.steps import outcome, summary
+from pipelines.storage import in_words
 
 P = ParamSpec("P")
 Output = TypeVar("Output", bound=BaseModel)
 log = logging.getLogger(__name__)
-_attempt: ContextVar[tuple[int, int]] = ContextVar("attempt", default=(-1, 1))
+_attempt: ContextVar[tuple[int, int] | None] = ContextVar("attempt", default=None)
 
 
 @contextmanager
@@ -46,12 +47,16 @@ def step(function: Callable[Concatenate[str, P], Output]) -> Callable[Concatenat
         log.info("%s: %s", part, summary_line)
         # The lock comes first: a step that is refused it leaves nothing of itself.
         with during(paths, run_id, part), bound(paths, run_id, part):
-            outcome.begin(paths, run_id, part)
+            tried = _attempt.get()
+            outcome.begin(paths, run_id, part, tried[1] if tried else 0)
             try:
                 output = function(run_id, *args, **kwargs)
             except Exception as err:
-                outcome.fail(paths, run_id, part, err, *_attempt.get())
-                raise
+                named = in_words(err, (paths.artifacts, paths.data))
+                outcome.fail(paths, run_id, part, named, *(tried or ()))
+                if named is err:
+                    raise
+                raise named from err
             outcome.finish(paths, run_id, part, output)
         log.info("%s is done: %s", part, summary.summarise(output))
         for title, path in summary.artifacts_of(run_id, output).items():

@@ -14,7 +14,6 @@ from pipelines.run import outputs as out
 from pipelines.steps.decorator import step
 from pipelines.steps.spaces import champions_features
 from pipelines.steps.training import backtest_years
-from pipelines.storage import write_json
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +61,7 @@ def gate(run_id: str) -> out.GateOutput:
     from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
     from pipelines.registry.champion import describe_champion_with_retries
     from pipelines.steps.decided import require_same, serving_promotion
+    from pipelines.steps.decision_record import keep
     from pipelines.steps.judged import leaving_out
     from pipelines.steps.newest import newest_weeks, with_withdrawn_drops
 
@@ -97,6 +97,6 @@ def gate(run_id: str) -> out.GateOutput:
     output = out.GateOutput.model_validate(decision.to_json())
     require_same(run, output)
     kept = {"run_id": run_id, "as_of_week": snapshot.as_of_week, **output.to_json()}
-    run.name(write_json(run.paths.artifacts / "decisions" / f"{run_id}.json", kept))
+    keep(run, kept)
     log.info("%s: %s", decision.decision, decision.first_line)
     return run.finish(output)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from pipelines.errors import DenguardError
+from pipelines.errors import DenguardError, EndedError
 from pipelines.run.outputs import Record
 
+ENDED = ("Stopped", EndedError.__name__)  # errors of a try that could not say why itself
 FAILURE = "failure.json"  # of a run's folder: the newest failure that is not over, for people
 _READ_LOG = "read the log; correct the cause and run the step again, it goes on where it stopped"
 _DIED = (
@@ -45,7 +46,7 @@ def cause_of(error: BaseException | str | None) -> dict[str, str]:
         message = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
         return {"error": type(error).__name__, "cause": message, "where": "", "fix": _READ_LOG}
     detail = f" ({error.strip().splitlines()[0][:300]})" if error and error.strip() else ""
-    return {"error": "Stopped", "cause": f"{_DIED}{detail}", "where": "", "fix": _AGAIN}
+    return {"error": ENDED[0], "cause": f"{_DIED}{detail}", "where": "", "fix": _AGAIN}
 
 
 def as_fields(failed: Failure) -> dict[str, str]:

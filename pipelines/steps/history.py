@@ -16,7 +16,7 @@ from pipelines.run import run_folder
 from pipelines.run.events import Event, StepKind, read_events, run_events
 from pipelines.run.outputs import FallbackOutput
 from pipelines.steps import older
-from pipelines.steps.failure import Failure
+from pipelines.steps.failure import ENDED, Failure
 
 State = Literal["done", "earlier", "running", "failed", "not yet"]
 _ENDS: tuple[StepKind, ...] = ("step-done", "step-failed")
@@ -33,6 +33,7 @@ class PartView:
         state: as far as who is at work plays no role in it; `running` and `earlier` (done before an
             earlier step was run again) are known to ops/parts.py alone.
         begun: when it began, if it has not ended since.
+        tried: number of the try that began last, 0 of a run by hand or of an older version.
         began_at, ended_at: number of its newest start and of its newest good end; -1 if there is
             none.
         summary, documents: its result, or why it failed, and title -> path relative to home of what
@@ -45,6 +46,7 @@ class PartView:
     name: str
     state: State = "not yet"
     begun: datetime | None = None
+    tried: int = 0
     began_at: int = -1
     ended_at: int = -1
     summary: str = ""
@@ -57,6 +59,11 @@ class PartView:
     def word(self) -> str:
         """The state for people."""
         return "done" if self.state == "earlier" else self.state
+
+    def is_past(self, failure: Failure) -> bool:
+        """Whether Airflow says late, perhaps elsewhere, that a try ended after which another began
+        already."""
+        return failure.error in ENDED and failure.try_number < self.tried
 
 
 @dataclass(frozen=True)
@@ -80,13 +87,28 @@ def history(paths: DeploymentPaths, run_id: str) -> RunHistory:
     unnumbered = ((0, event) for event in older.lines(folder, lines))  # nobody knows their order
     for number, event in (*unnumbered, *enumerate(lines, start=1)):
         name = str(event["step"])
-        parts[name] = part = _after(parts.get(name) or PartView(name), event, number)
-        if event["kind"] in _ENDS:
+        before = parts.get(name) or PartView(name)
+        parts[name] = part = _after(before, event, number)
+        if event["kind"] in _ENDS and part is not before:
             failures.pop(name, None)
-        if event["kind"] == "step-failed" and part.failure:
+        if event["kind"] == "step-failed" and part.failure and part is not before:
             failures[name] = part.failure
     signs = [_at(event) for event in lines] or [older.last_write(folder)]
     return RunHistory(parts, next(reversed(failures.values()), None), max(signs))
+
+
+def tries_ended(paths: DeploymentPaths, run_id: str, part: str, since_try: int) -> int:
+    """How many tries of a part, from this one on, were ended from outside."""
+    failures = (e for e in run_events(paths, run_id) if e["kind"] == "step-failed")
+    return len(
+        {
+            int(event["try_number"])
+            for event in failures
+            if event.get("step") == part
+            and event.get("error") in ENDED
+            and int(event["try_number"]) >= since_try
+        }
+    )
 
 
 def begun_runs(paths: DeploymentPaths) -> dict[str, datetime]:
@@ -114,11 +136,13 @@ def _is_of_a_step(event: Event) -> bool:
 def _after(part: PartView, event: Event, number: int) -> PartView:
     match event["kind"]:
         case "step-started":
-            return replace(part, begun=_at(event), began_at=number)
+            return replace(part, begun=_at(event), began_at=number, tried=event.get("try", 0))
         case "step-progress":
             return replace(part, progress={name: event[name] for name in _PROGRESS})
         case "step-failed":
             failure = Failure.parse(event)
+            if part.is_past(failure):
+                return part
             return replace(part, state="failed", begun=None, summary=failure.cause, failure=failure)
     return replace(
         part,

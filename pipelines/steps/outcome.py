@@ -16,14 +16,20 @@ from pipelines.steps.history import history
 from pipelines.storage import write_json
 
 
-def begin(paths: DeploymentPaths, run_id: str, part: str) -> None:
-    """A part of a run begins."""
-    note(paths, "step-started", run_id, {"step": part})
+def begin(paths: DeploymentPaths, run_id: str, part: str, try_number: int = 0) -> None:
+    """A part of a run begins; by hand it has no number of a try."""
+    tried = {"try": try_number} if try_number else {}
+    note(paths, "step-started", run_id, {"step": part, **tried})
 
 
 def finish(paths: DeploymentPaths, run_id: str, part: str, output: object) -> None:
     """A part is done: its failure is over; the newest of the others, if any, is now the run's."""
     note(paths, "step-done", run_id, {"step": part, **summary.end_facts(run_id, output)})
+    settle(paths, run_id)
+
+
+def settle(paths: DeploymentPaths, run_id: str) -> None:
+    """Let `failure.json` of this machine say what the lines of all machines say, if it is here."""
     shown = run_folder(paths, run_id) / FAILURE
     if not shown.is_file():
         return
@@ -56,6 +62,8 @@ def fail(
     )
     note(paths, "step-failed", run_id, failed.to_json())
     write_json(run_folder(paths, run_id) / FAILURE, failed.to_json())
+    if history(paths, run_id).part(part).is_past(failed):
+        settle(paths, run_id)
     return failed
 
 

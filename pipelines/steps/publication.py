@@ -74,6 +74,7 @@ def deploy(run_id: str) -> out.DeployOutput:
         return run.finish(out.DeployOutput(deployed=False, error=None, champion_stays=True))
     from pipelines.registry.aliases import AuditReason
     from pipelines.registry.deploy import deploy as deploy_champion
+    from pipelines.steps.decision_record import reason_for_audit
 
     try:
         done = deploy_champion(
@@ -82,7 +83,7 @@ def deploy(run_id: str) -> out.DeployOutput:
             run.profile.serving.take_over_timeout_s,
             paths=run.paths,
             model_name=run.profile.model_name,
-            why=AuditReason("weekly cycle", decision.reasons[-1], run_id),
+            why=AuditReason("weekly cycle", reason_for_audit(run, decision.reasons[-1]), run_id),
             compared_with=[decision.champion.version if decision.champion else None],
         )
     except DeployError as err:

@@ -205,4 +205,8 @@ def _register(output: out.RegisterOutput) -> str:
 def _deploy(output: out.DeployOutput) -> str:
     if output.error:
         return f"NOT deployed, the old champion serves: {output.error}"
-    return f"version {output.version} serves" if output.deployed else "the champion stays"
+    if not output.deployed:
+        return "the champion stays"
+    if output.serves:
+        return f"version {output.version} serves"
+    return f"version {output.version} is champion; the endpoint is {output.endpoint}"

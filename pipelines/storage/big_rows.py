@@ -14,11 +14,13 @@ import mmap
 import os
 import tempfile
 from io import FileIO
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from pipelines.arrays import Float32s, Int64s
+from pipelines.storage.room import require_room
 
 IN_MEMORY_BYTES = 256 * 2**20  # of one array
 _HELD_BYTES = 256 * 2**20  # of one file, before it is let go
@@ -38,11 +40,13 @@ _mapped: WeakValueDictionary[int, _Mapped] = WeakValueDictionary()  # by address
 
 
 def empty_rows(count: int, width: int) -> Float32s:
-    """(count, width) of any content, to be written to."""
+    """(count, width) of any content, to be written to. Raises StoreError if there is no room."""
     size = count * width * np.dtype(np.float32).itemsize
     if size <= IN_MEMORY_BYTES:
         return np.empty((count, width), dtype=np.float32)
     # Open for as long as it is mapped.
+    # Written through a mapping, a full disk would end the process without a word.
+    require_room(Path(tempfile.gettempdir()), size)
     file = tempfile.TemporaryFile(prefix="denguard-rows-", buffering=0)  # noqa: SIM115
     file.truncate(size)
     mapped = _Mapped(file.fileno(), size)

@@ -13,9 +13,11 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from pipelines.errors import StoreError
+from pipelines.storage.room import room_for
 
 _CHUNK_BYTES = 1 << 20
 _MOST_SYNCED_ONE_BY_ONE = (
@@ -26,6 +28,10 @@ _CANNOT_SYNC = {
     errno.ENOTSUP,
     errno.EBADF,
 }  # network file systems that sync no folder
+
+
+# Folders whose files are synced all at once later, or that nobody keeps.
+_synced_later: ContextVar[tuple[Path, ...]] = ContextVar("synced_later", default=())
 
 
 def digests(path: Path, kinds: Iterable[str]) -> dict[str, str]:
@@ -96,23 +102,41 @@ def write_atomic(
         mode: permissions that it has from the moment that it is seen.
         owner: user and group id that it is given, which only root may; None = whoever writes.
     """
-    changed = _make(path.parent)
     raw = data.encode("utf-8") if isinstance(data, str) else data
+    with room_for(path, len(raw)):
+        return _write(path, raw, mode, owner)
+
+
+def _write(path: Path, raw: bytes, mode: int, owner: tuple[int, int] | None) -> Path:
+    changed = _make(path.parent)
+    later = any(path.is_relative_to(folder) for folder in _synced_later.get())
     handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(raw)
             out.flush()
-            os.fsync(out.fileno())
+            if not later:
+                os.fsync(out.fileno())
         Path(temp).chmod(mode)
         if owner is not None:
             os.chown(temp, *owner)
         Path(temp).replace(path)
     finally:
         Path(temp).unlink(missing_ok=True)  # there only if something went wrong
-    for folder in changed:
+    for folder in () if later else changed:
         sync_folder(folder)
     return path
+
+
+@contextmanager
+def synced_later(folder: Path) -> Iterator[None]:
+    """Within the block, what is written below a folder is not brought to the disk file by file: all
+    of it is later, or the folder is a scratch one that nobody keeps."""
+    token = _synced_later.set((*_synced_later.get(), folder))
+    try:
+        yield
+    finally:
+        _synced_later.reset(token)
 
 
 def write_json(path: Path, value: object) -> Path:
@@ -151,10 +175,16 @@ def new_folder(final: Path) -> Iterator[Path]:
     All that is in it is on the disk before it is seen under that name.
     If `final` appeared meanwhile (another run made the same content), it is kept as it is.
     """
+    with room_for(final):
+        yield from _new_folder(final)
+
+
+def _new_folder(final: Path) -> Iterator[Path]:
     changed = _make(final.parent)
     temp = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
     try:
-        yield temp
+        with synced_later(temp):
+            yield temp
         temp.chmod(0o755)
         sync_tree(temp)
         try:

@@ -15,6 +15,9 @@ from pipelines.errors import StoreError
 from pipelines.storage.files import sha256_file, sync_folder, write_atomic
 
 MOST_READ_BYTES = 256 << 20  # of a list or a record; files come in pieces
+# A share that is away says EIO, ESTALE, ETIMEDOUT, EHOSTDOWN or ENOENT of its mount; these pass by
+# nobody's waiting.
+_FOR_A_PERSON = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 _FIX = (
     "check that the folder is mounted, writable and not full, then try again; it goes on where it "
     "stopped"
@@ -160,4 +163,5 @@ class Folder:
                 f"the store does not do what is asked: {err.strerror or err}",
                 where=str(err.filename or self.uri),
                 fix=_FIX,
+                away=err.errno not in _FOR_A_PERSON,
             ) from err

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pipelines.errors import DenguardError
 from pipelines.storage.files import digests, sync_folder
+from pipelines.storage.room import FULL, free_words
 
 _PIECE_BYTES = 4 << 20
 _SPARE_BYTES = 16 << 20  # left free on the disk
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Disk:
     def refusal(self, err: OSError, to: Path) -> DenguardError:
         """The caller's error for what the disk or folder refuses."""
         where = str(err.filename or to)
-        if err.errno in _FULL:
+        if err.errno in (*FULL, errno.EFBIG):
             fix = f"make room or {self.elsewhere} disk; {self.again}"
-            return self.error("the disk is full", where=where, fix=fix)
+            return self.error(f"the disk is full: {free_words(to)}", where=where, fix=fix)
         return self.error(
             f"this folder does not take the files: {err.strerror or err}",
             where=where,

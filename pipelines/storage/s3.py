@@ -45,6 +45,7 @@ _PIECE_BYTES = 1 << 16  # of a stream: at most so much is lost when it breaks
 _BROKEN_STREAM = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _PAST_ITS_END = {"416", "InvalidRange"}
+_IN_TROUBLE = (429, 500, 502, 503, 504)  # a server says so of itself; 507 is a full one
 _AGAIN = "try again; it goes on where it stopped"
 _REASONS = {
     "NoSuchBucket": ("there is no such bucket", "make the bucket, or correct the address"),
@@ -191,6 +192,11 @@ def _code(err: BaseException) -> str:
     )
 
 
+def _status(err: BaseException) -> int:
+    answer = err.response.get("ResponseMetadata", {}) if isinstance(err, ClientError) else {}
+    return int(answer.get("HTTPStatusCode", 0))
+
+
 def _explained(err: BaseException, where: str) -> StoreError:
     if isinstance(err, NoCredentialsError | PartialCredentialsError):
         return StoreError(
@@ -203,6 +209,7 @@ def _explained(err: BaseException, where: str) -> StoreError:
             "the store does not answer",
             where=where,
             fix=f"check AWS_ENDPOINT_URL, the network and the server, then {_AGAIN}",
+            away=True,
         )
     code = _code(err)
     if code in _REASONS:
@@ -217,4 +224,5 @@ def _explained(err: BaseException, where: str) -> StoreError:
         f"the store refused: {reason}",
         where=where,
         fix=f"wait until the server takes requests again, then {_AGAIN}",
+        away=_status(err) in _IN_TROUBLE,
     )

@@ -54,12 +54,13 @@ def add_versions(paths: DeploymentPaths, drafts: Sequence[Draft]) -> list[Versio
         "another run kept the version store locked",
         where=str(repo),
         fix="wait for it to end, then run this step again",
+        away=True,
     )
     try:
         with locked(repo / ".denguard.lock", _LOCK_TIMEOUT_S, busy):
             return _add(paths, repo, drafts)
     except StoreError as err:
-        raise VersioningError(err.what, where=err.where, fix=err.fix) from err
+        raise VersioningError(err.what, where=err.where, fix=err.fix, away=err.away) from err
 
 
 def read_index(paths: DeploymentPaths) -> dict[str, dict[str, Any]]:

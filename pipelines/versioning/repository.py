@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,12 @@ _SETTINGS = {
     "cache.type": "hardlink,copy",
 }
 _IGNORED = ".dvcignore"
+# DVC says what went wrong in words alone: those of botocore, of Python and of a share.
+_NO_ANSWER = re.compile(
+    r"could not connect|connection|timed? ?out|unreachable|name or service not known|temporary "
+    r"failure|slow ?down|internal ?error|service ?unavailable|stale file handle|input/output error",
+    re.IGNORECASE,
+)
 _S3_SETTINGS = {"connect_timeout": "10", "read_timeout": "60"}
 
 
@@ -140,6 +147,7 @@ def _dvc(repo: Path, commands: list[list[str]]) -> None:
             f"dvc failed: {_last_words(said)}",
             where=str(repo),
             fix="correct the cause and run this step again; it goes on where it stopped",
+            away=_NO_ANSWER.search(said) is not None,
         )
 
 

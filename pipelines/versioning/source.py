@@ -56,7 +56,7 @@ class Source:
         try:
             self._store = remote(uri)
         except StoreError as err:
-            raise VersioningError(err.what, where=err.where, fix=err.fix) from err
+            raise VersioningError(err.what, where=err.where, fix=err.fix, away=err.away) from err
 
     def read(self, key: str) -> bytes | None:
         """An object's bytes, or None if there is none."""
@@ -89,8 +89,9 @@ class Source:
                 return ask()
             except StoreError as err:
                 if pause_s is None or _for_good(err.__cause__):
+                    where = err.where or f"{self.uri}/{key}"
                     raise VersioningError(
-                        err.what, where=err.where or f"{self.uri}/{key}", fix=err.fix
+                        err.what, where=where, fix=err.fix, away=err.away
                     ) from err
                 log.info("%s; trying again in %.1f s", err.what, pause_s)
                 time.sleep(pause_s)

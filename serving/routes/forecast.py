@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -81,7 +82,8 @@ async def forecast(
             "ask for a unit and a horizon of its own; without either it answers with all of them",
         )
     trace_id: str = request.state.trace_id
-    notes = "; ".join(filter(None, (note, answer.note)))
+    stands = request.app.state.holder.standing.note(datetime.now(UTC))
+    notes = "; ".join(filter(None, (note, answer.note, stands)))
     body = {
         **_body(trace_id, found, rows),
         **state,

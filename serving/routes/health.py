@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -18,14 +20,25 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/health/ready", summary="Can it predict", responses={503: {"model": ProblemBody}})
-async def ready(request: Request) -> dict[str, str | None]:
+async def ready(request: Request) -> dict[str, str | bool | None]:
     """200 if a model answers, else 503 with the reason. `adopted_rule_id` is null unless the label
-    rule was changed and its first champion is awaited: then the old rule's model answers."""
+    rule was changed and its first champion is awaited: then the old rule's model answers.
+
+    `champion_as_of` is when the registry last named the model. Where it is away since
+    (`registry_away_since`), the model answers on; `note` says so, and `stale` after long.
+    """
     holder: ChampionHolder = request.app.state.holder
     if holder.current is None:
         raise holder.not_ready.problem()
-    current = holder.current
-    return {"status": "ready", "bundle_id": current.registered.bundle_id, **current.rule()}
+    current, now = holder.current, datetime.now(UTC)
+    note = holder.standing.note(now)
+    return {
+        "status": "ready",
+        "bundle_id": current.registered.bundle_id,
+        **current.rule(),
+        **holder.standing.facts(now),
+        **({"note": note} if note else {}),
+    }
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -23,7 +24,8 @@ async def model(request: Request) -> dict[str, Any]:
     """The champion of this worker; bundle_id is null before the first one."""
     holder: ChampionHolder = request.app.state.holder
     champion = holder.current
-    return {**(_description(champion) if champion else {}), **holder.status()}
+    about = _description(champion) if champion else {}
+    return {**about, **holder.standing.facts(datetime.now(UTC)), **holder.status()}
 
 
 def _description(champion: Champion) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -84,7 +85,8 @@ async def _answered(request: Request, champion: Champion, body: bytes) -> JSONRe
     asked = check_known(champion.bundle, asked)
     check_values(asked, settings)
     old, headers = age_of(champion.bundle, asked, settings.model_age_weeks)
-    notes = [*notes, *old]
+    stands = request.app.state.holder.standing.note(datetime.now(UTC))
+    notes = [*notes, *old, *filter(None, [stands])]
     trace_id: str = request.state.trace_id
     answers = await _in_time(champion, asked, settings, request.app.state.pixels)
     for entry in answers:

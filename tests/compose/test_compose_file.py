@@ -1,4 +1,4 @@
-"""docker-compose.yml as an operator meets it: one server first, no secret in it, closed containers."""
+"""docker-compose.yml as an operator meets it: one server first, no secret, closed containers."""
 
 from __future__ import annotations
 

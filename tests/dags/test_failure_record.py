@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from support.outputs import made
 
 from dags import _bridge, _links, _retries, _run_note, _weekly_steps
+from dags._shared import DEFAULT_ARGS
 from dags._weekly_steps import WEEKLY
 from pipelines import steps
 from pipelines.config import DeploymentPaths
-from pipelines.errors import ConfigError, StoreError
+from pipelines.errors import (
+    ChampionLostError,
+    ConfigError,
+    DenguardError,
+    LabelRuleError,
+    RegistryError,
+    StoreError,
+)
 from pipelines.run.outputs import PlanOutput, SceneFetchOutput
 from pipelines.steps import outcome
+from pipelines.steps.history import history
 from pipelines.storage import read_json
 
 RUN = "manual__2026-11-21T00:00:00+00:00"
 
 
 def instance(task_id: str = "data.validate", map_index: int = -1, try_number: int = 2) -> Any:
-    return SimpleNamespace(task_id=task_id, map_index=map_index, try_number=try_number, run_id=RUN)
+    return SimpleNamespace(
+        task_id=task_id, map_index=map_index, try_number=try_number, max_tries=10, run_id=RUN
+    )
 
 
 def airflow_calls_back(error: BaseException | str | None, of: Any = None) -> None:
@@ -147,12 +160,105 @@ def test_a_replayed_year_is_named_by_its_year(in_a_task: Path) -> None:
     assert _links.part_of(instance("train.backtest", map_index=1), RUN) == f"backtest_{years[1]}"
 
 
-def test_what_a_retry_cannot_cure_is_not_tried_again() -> None:
-    decide = _retries.RetryWhatMayPass().evaluate
-    hopeless = _retries.StepFailed(ConfigError("unknown key"))
-    assert decide(hopeless, 1, 3).action is RetryAction.FAIL
-    assert decide(_retries.StepFailed(StoreError("disk full")), 1, 3).action is RetryAction.DEFAULT
-    assert decide(ZeroDivisionError(), 1, 3).action is RetryAction.DEFAULT
+HOPELESS = [ConfigError("unknown key"), LabelRuleError("others"), ChampionLostError("lost")]
+AWAY = [StoreError("no answer", away=True), RegistryError("no answer", away=True)]
+
+
+def action(error: BaseException, try_number: int, max_tries: int = _retries.RETRIES) -> RetryAction:
+    """What Airflow is told to do; a named error reaches it as the step failed with it."""
+    raised = _retries.StepFailed(error) if isinstance(error, DenguardError) else error
+    return _retries.RetryWhatMayPass().evaluate(raised, try_number, max_tries).action
+
+
+@pytest.mark.parametrize("error", HOPELESS, ids=lambda e: type(e).__name__)
+def test_what_a_retry_cannot_cure_is_not_tried_again(error: DenguardError) -> None:
+    assert action(error, 1) is RetryAction.FAIL
+
+
+@pytest.mark.parametrize("error", [*AWAY, ConnectionResetError(), TimeoutError()], ids=str)
+def test_a_service_that_is_away_is_waited_for_with_every_try(error: BaseException) -> None:
+    tries = range(1, _retries.RETRIES + 1)
+    assert {action(error, number) for number in tries} == {RetryAction.DEFAULT}
+
+
+@pytest.mark.parametrize("error", [StoreError("disk full"), ZeroDivisionError()], ids=str)
+def test_anything_else_is_tried_a_few_times(error: BaseException) -> None:
+    found = [action(error, number) for number in (1, 2, 3)]
+    assert found == [RetryAction.DEFAULT, RetryAction.DEFAULT, RetryAction.FAIL]
+
+
+def test_a_task_that_a_person_cleared_is_tried_as_often_again() -> None:
+    after_four_tries = 4 + _retries.RETRIES  # as Airflow counts: tries go on, more are granted
+    found = [action(ZeroDivisionError(), number, after_four_tries) for number in (5, 6, 7)]
+    assert found == [RetryAction.DEFAULT, RetryAction.DEFAULT, RetryAction.FAIL]
+
+
+def test_airflow_waits_over_an_hour_before_the_last_try() -> None:
+    """By Airflow's own computation, at its shortest."""
+    ended, waited = datetime(2026, 11, 30, tzinfo=UTC), timedelta()
+    for number in range(1, _retries.RETRIES + 1):
+        task = SimpleNamespace(
+            retry_delay=DEFAULT_ARGS["retry_delay"],
+            retry_exponential_backoff=DEFAULT_ARGS["retry_exponential_backoff"],
+            max_retry_delay=DEFAULT_ARGS["max_retry_delay"],
+        )
+        tried = SimpleNamespace(
+            task=task, try_number=number, end_date=ended, dag_id="d", task_id="t",
+            logical_date=ended, retry_delay_override=None,
+        )  # fmt: skip
+        computed: Any = TaskInstance.next_retry_datetime(tried)  # type: ignore[arg-type]
+        shortest = min(
+            DEFAULT_ARGS["retry_delay"] * 2 ** (number - 1), DEFAULT_ARGS["max_retry_delay"]
+        )
+        assert shortest <= computed - ended <= DEFAULT_ARGS["max_retry_delay"]
+        waited += shortest
+    assert waited > timedelta(hours=1)
+
+
+def test_a_process_that_is_ended_from_outside_again_and_again_is_left_to_a_person(
+    in_a_task: Path,
+) -> None:
+    for number in (1, 2, 3):
+        airflow_calls_back(None, instance("start", try_number=number))
+    _bridge.get_current_context()["ti"] = instance("start", try_number=4)
+    with pytest.raises(_retries.StepFailed) as refused:
+        start_rightly()
+    assert "ended from outside 3 times" in record(in_a_task)["cause"]
+    assert action(refused.value.error, 4) is RetryAction.FAIL
+    cleared = instance("start", try_number=5)
+    cleared.max_tries = 4 + _retries.RETRIES
+    _bridge.get_current_context()["ti"] = cleared
+    start_rightly()
+    assert not (folder(in_a_task) / "failure.json").exists()
+
+
+def test_a_try_of_which_nothing_was_heard_blames_no_process_alone(home: Path) -> None:
+    airflow_calls_back(None)
+    cause = record(home)["cause"]
+    assert "out of memory" in cause and "Airflow's API server was away" in cause
+
+
+def test_what_airflow_says_late_of_an_earlier_try_is_not_the_tasks_failure(
+    in_a_task: Path,
+) -> None:
+    start_rightly()  # the second try, and it succeeds
+    airflow_calls_back(None, instance("start", try_number=1))
+    assert not (folder(in_a_task) / "failure.json").exists()
+    assert history(DeploymentPaths(home=in_a_task), RUN).failure is None
+
+
+def test_a_failure_recorded_here_is_gone_at_the_runs_end_if_another_machine_did_the_step(
+    in_a_task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path / "store"))
+    airflow_calls_back(None, instance("start", try_number=1))  # in the DAG processor
+    assert record(in_a_task)["step"] == "start"
+    monkeypatch.setenv("DENGUARD_HOME", str(tmp_path / "worker"))
+    start_rightly()
+    monkeypatch.setenv("DENGUARD_HOME", str(in_a_task))
+    _weekly_steps.run_ended({"run_id": RUN})
+    assert not (folder(in_a_task) / "failure.json").exists()
+    assert history(DeploymentPaths(home=in_a_task), RUN).failure is None
 
 
 def test_unknown_conf_keys_reach_the_check_that_refuses_them() -> None:

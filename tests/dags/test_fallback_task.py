@@ -81,7 +81,7 @@ def test_a_run_with_a_red_step_makes_the_fallback_and_stays_red(tmp_path: Path) 
 
 @pytest.fixture
 def in_a_task(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    instance = SimpleNamespace(task_id="fallback", map_index=-1, try_number=1)
+    instance = SimpleNamespace(task_id="fallback", map_index=-1, try_number=1, max_tries=10)
     context: dict[str, Any] = {
         "dag_run": SimpleNamespace(run_id=RUN, dag_id="retraining"),
         "ti": instance,

@@ -21,7 +21,7 @@ from pipelines.run.lock import by_airflow, during, hold, holder
 
 @pytest.fixture
 def paths(home: Path, monkeypatch: pytest.MonkeyPatch) -> DeploymentPaths:
-    instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
+    instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1, max_tries=10)
     context: dict[str, Any] = {
         "params": {"profile": "ci"},
         "dag_run": SimpleNamespace(run_id="weekly", conf=None),

@@ -57,7 +57,7 @@ def parameters(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> dic
         "study": str(inputs / "study.yaml"),
     }
     run = SimpleNamespace(run_id="by-hand", conf=conf)
-    instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
+    instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1, max_tries=10)
     context = {"params": dict(DAG.params), "dag_run": run, "ti": instance}
     monkeypatch.setattr(_bridge, "get_current_context", lambda: context)
     return conf

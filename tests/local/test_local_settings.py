@@ -154,8 +154,23 @@ def test_services_that_were_stopped_on_purpose_are_not_brought_back(layout: Layo
     assert services.state.processes == {}
 
 
-def test_a_task_outlives_an_api_server_that_is_away_for_a_minute(layout: Layout) -> None:
+@pytest.mark.parametrize("variable", ["", "systemd", "compose"])
+def test_where_others_run_the_services_make_up_is_not_advised(variable: str) -> None:
+    environment = {"DENGUARD_STACK": variable, supervisor.API_VARIABLE: "http://api-server:8080"}
+    assert "make up" not in supervisor.elsewhere(environment)
+    assert ("docker compose ps" in supervisor.elsewhere(environment)) is (variable == "compose")
+
+
+def test_where_nobody_runs_them_it_is() -> None:
+    assert "make up" in supervisor.elsewhere({})
+
+
+def test_a_task_outlives_an_api_server_that_is_away_for_two_minutes(layout: Layout) -> None:
+    """Its heartbeats, and its last word: a server that refuses at once is asked at the shortest
+    pauses."""
     env = parts_of(layout)["scheduler"].env
     every_s = int(env["AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"])
-    assert every_s * int(env["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"]) >= 60
+    assert every_s * int(env["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"]) >= 120
+    pauses = int(env["AIRFLOW__WORKERS__EXECUTION_API_RETRIES"]) - 1
+    assert pauses * int(env["AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN"]) >= 120
     assert every_s <= 1  # so long may a task that has ended hold its process

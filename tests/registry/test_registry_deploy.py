@@ -16,10 +16,10 @@ from pipelines.registry.deploy import (
     ENDPOINT_VARIABLE,
     NOT_CONFIGURED,
     NOT_REACHABLE,
-    SERVING,
     deploy,
 )
 from pipelines.registry.register import register_bundle, registry_state
+from pipelines.run.outputs import SERVING
 
 MakeBundle = Callable[..., Path]
 

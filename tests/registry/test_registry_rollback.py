@@ -13,10 +13,11 @@ from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError, StoreError
 from pipelines.registry import aliases, audit
 from pipelines.registry.aliases import AuditReason, read_aliases, set_champion
-from pipelines.registry.deploy import NOT_REACHABLE, SERVING, ask, deploy
+from pipelines.registry.deploy import NOT_REACHABLE, ask, deploy
 from pipelines.registry.lookup import connect, get_version
 from pipelines.registry.register import registry_state
 from pipelines.registry.rollback import promote_by_hand, roll_back
+from pipelines.run.outputs import SERVING
 
 ANA = AuditReason("Ana", "false alarms in Cali")
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from support.apart import as_loaded
 
+from pipelines.errors import StoreError
 from pipelines.run import apart
+from pipelines.storage.lock import locked
 
 _WAIT_S = 60.0
 COMMAND = [sys.executable, "-c", "print('started')"]
@@ -167,3 +169,48 @@ def test_a_process_that_takes_too_long_is_said_and_ended(forks: bool) -> None:
         return process.poll()
 
     assert (as_loaded(run) if forks else run()) == -signal.SIGKILL
+
+
+LEAVES_A_CHILD = """
+import os, sys, time
+from pathlib import Path
+from pipelines.errors import StoreError
+from pipelines.run import apart
+from pipelines.storage.lock import locked
+apart.loaded_here()
+folder = Path(sys.argv[1])
+
+def main():
+    (folder / "child").write_text(str(os.getpid()))
+    time.sleep(600)
+    return 0
+
+with locked(folder / "lock", 5.0, StoreError("held")), open(folder / "out", "wb") as out:
+    work = apart.Work(main, ["no", "command"], dict(os.environ))
+    with apart.running(work, out.fileno(), out.fileno()) as process:
+        process.wait(timeout=600)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a signal of Linux alone")
+def test_a_forked_process_ends_with_a_task_that_is_killed_and_frees_its_locks(
+    tmp_path: Path,
+) -> None:
+    task = subprocess.Popen([sys.executable, "-c", LEAVES_A_CHILD, str(tmp_path)])
+    child = tmp_path / "child"
+    try:
+        _until(lambda: child.is_file() and bool(child.read_text()))
+        task.kill()
+        task.wait(timeout=_WAIT_S)
+        with locked(tmp_path / "lock", _WAIT_S, StoreError("the child holds it")):
+            pass
+        _until(lambda: not Path(f"/proc/{child.read_text()}").exists())
+    finally:
+        task.kill()
+
+
+def _until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _WAIT_S
+    while not so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

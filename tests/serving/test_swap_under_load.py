@@ -31,9 +31,10 @@ from pipelines.inference.predict import predict_rows, predict_vectors
 from pipelines.inference.prediction_log import logged_days, read_day
 from pipelines.inference.vectors import VectorInput
 from pipelines.registry.aliases import read_aliases, set_champion
-from pipelines.registry.deploy import SERVING, deploy
+from pipelines.registry.deploy import deploy
 from pipelines.registry.lookup import fetch_bundle, get_version
 from pipelines.registry.register import register_bundle
+from pipelines.run.outputs import SERVING
 from pipelines.storage import read_json, sha256_file, write_json
 
 KEY = "a-key-for-tests"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from support.outputs import made, stored
 
+from pipelines.registry.deploy import NOT_CONFIGURED, NOT_REACHABLE
 from pipelines.run.outputs import DeployOutput
 from pipelines.steps import failure, summary
 
@@ -17,6 +19,21 @@ def test_a_shard_with_nothing_new_says_that_no_encoder_was_started() -> None:
 def test_a_deployment_that_failed_is_said_loudly() -> None:
     sentence = summary.summarise(made(DeployOutput, deployed=False, error="golden rows differ"))
     assert sentence.startswith("NOT deployed") and "golden rows differ" in sentence
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("serving the bundle", "version 7 serves"),
+        ("", "version 7 serves"),  # of a version that recorded nothing else
+        (NOT_REACHABLE, "version 7 is champion; the endpoint is not reachable"),
+        (NOT_CONFIGURED, "version 7 is champion; the endpoint is not configured"),
+    ],
+)
+def test_serves_is_said_of_an_endpoint_that_answered_alone(endpoint: str, said: str) -> None:
+    done = made(DeployOutput, deployed=True, error=None, version="7", endpoint=endpoint)
+    assert summary.summarise(done).startswith(said)
+    assert ("serves" in summary.summarise(done)) is done.serves
 
 
 def test_an_output_of_another_version_does_not_break_the_page() -> None:

@@ -97,13 +97,16 @@ def test_a_bucket_that_is_not_there_is_named(folder: Path, s3: Bucket) -> None:
 
 
 def test_missing_rights_are_named(folder: Path, s3: Bucket) -> None:
-    with s3.server.forbidding_writes(), pytest.raises(StoreError, match=r"not allow it.*right to"):
+    said = r"not allow it.*right to"
+    with s3.server.forbidding_writes(), pytest.raises(StoreError, match=said) as refused:
         publish(folder, s3.uri)
+    assert not refused.value.away, "nobody's waiting changes that"
 
 
 def test_a_server_that_drops_connections_is_named(folder: Path, s3: Bucket) -> None:
-    with s3.server.down(), pytest.raises(StoreError, match="does not answer"):
+    with s3.server.down(), pytest.raises(StoreError, match="does not answer") as silent:
         publish(folder, s3.uri)
+    assert silent.value.away
 
 
 def test_a_file_that_changes_while_it_is_sent_is_not_stored_under_a_wrong_name(

@@ -87,6 +87,18 @@ def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(
     assert set(asked[:at]) == inside and asked[at + 1 :] == [("fsync", ".")]
 
 
+def test_what_is_written_into_a_new_folder_is_synced_once(tmp_path: Path, asked: Asked) -> None:
+    with new_folder(tmp_path / "version") as temp:
+        write_json(temp / "a.json", {})
+        write_atomic(temp / "sub" / "b", b"2")
+        write_atomic(tmp_path / "beside", b"3")
+    synced = [name for what, name in asked if what == "fsync"]
+    inside = ["<temp>", "<temp>/a.json", "<temp>/sub", "<temp>/sub/b"]
+    assert [synced.count(name) for name in inside[1:]] == [1, 1, 1]
+    assert asked.index(("rename", "beside")) < asked.index(("fsync", "<temp>/a.json"))
+    assert asked.index(("fsync", "<temp>/sub/b")) < asked.index(("rename", "version"))
+
+
 def test_of_a_folder_of_many_files_all_is_synced_at_once(tmp_path: Path, asked: Asked) -> None:
     with new_folder(tmp_path / "drop") as temp:
         for number in range(65):

@@ -33,6 +33,7 @@ from pipelines.run.outputs.judged import (
     TrainOutput,
 )
 from pipelines.run.outputs.released import (
+    SERVING,
     DeployOutput,
     FallbackOutput,
     ForecastOutput,
@@ -41,6 +42,7 @@ from pipelines.run.outputs.released import (
 )
 
 __all__ = [
+    "SERVING",
     "BacktestOutput",
     "ChampionOutput",
     "DeployOutput",

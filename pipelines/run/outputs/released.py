@@ -14,8 +14,11 @@ class RegisterOutput(StepOutput):
     waiting_version: str | None = None
 
 
+SERVING = "serving the bundle"  # what is said of an endpoint that answered with it
+
+
 class DeployOutput(StepOutput):
-    """Whether the version serves, and the state of the endpoint; the error if it does not."""
+    """Whether the version is champion, and what the endpoint said of it; the error if it is not."""
 
     step = "deploy"
     deployed: bool
@@ -26,6 +29,11 @@ class DeployOutput(StepOutput):
     previous: str | None = None
     changed: bool = False
     endpoint: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether a worker answered with the bundle. Older records say nothing else."""
+        return self.deployed and self.endpoint in ("", SERVING)
 
 
 class ForecastOutput(StepOutput):
