@@ -15,7 +15,10 @@ OVERLAYS_VARIABLE, PROFILE_VARIABLE = "COMPOSE_PROFILES", "DENGUARD_PROFILE"
 EXECUTOR_VARIABLE = "AIRFLOW_EXECUTOR"
 FIRST_VERSIONS_OVERLAYS = ("workers", "s3")  # it knew nothing else
 # What one server needs, which may be outgrown: overlay -> what its settings become.
-ONE_SERVER: Mapping[str, str] = {OVERLAYS_VARIABLE: "", EXECUTOR_VARIABLE: "LocalExecutor"}
+ONE_SERVER: Mapping[str, str] = {
+    OVERLAYS_VARIABLE: "",
+    EXECUTOR_VARIABLE: "dags._executor.PreloadedExecutor",
+}
 OVERLAYS: Mapping[str, Mapping[str, str]] = {
     "workers": {EXECUTOR_VARIABLE: "CeleryExecutor"},
     "s3": {

@@ -112,7 +112,7 @@ def test_one_server_is_the_default_and_overlays_bring_their_settings(folder: Pat
     installed(folder)
     assert (settings(folder)["COMPOSE_PROFILES"], settings(folder)["AIRFLOW_EXECUTOR"]) == (
         "",
-        "LocalExecutor",
+        "dags._executor.PreloadedExecutor",
     )
     done, keys = installed(folder, ["s3", "workers"], profile="ci")
     grown = settings(folder)

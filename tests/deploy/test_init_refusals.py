@@ -23,12 +23,12 @@ SECRETS = {
     "alert_webhook_bearer": ("two\nlines", "line break"),
 }
 SETTINGS = {
-    "SERVING_PORT=8080": "port of AIRFLOW_PORT",
-    "SERVING_PORT=80800": "between 1 and 65535",
-    "SERVING_PORT=": "between 1 and 65535",
+    "PROXY_MLFLOW_PORT=8443": "port of PROXY_AIRFLOW_PORT",
+    "PROXY_HTTP_PORT=80800": "between 1 and 65535",
+    "PROXY_HTTP_PORT=": "between 1 and 65535",
     "DENGUARD_PROFILE=nope": "no profile 'nope'",
     "COMPOSE_PROFILES=worker": "there is no 'worker'",
-    "AIRFLOW_EXECUTOR=Celery": "use CeleryExecutor or LocalExecutor",
+    "AIRFLOW_EXECUTOR=Celery": "use CeleryExecutor or dags._executor.PreloadedExecutor",
     "AIRFLOW_EXECUTOR=CeleryExecutor": "belong together",
     "DENGUARD_PREDICTION_LOG_DAYS=-1": "whole number",
     "DENGUARD_MAX_WEEKLY_CASES=0": "1 or more",
