@@ -27,6 +27,6 @@ identity() {
 } > /run/s3/identities.json
 
 exec weed server -dir=/data -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.telemetry=false \
-    -master.volumeSizeLimitMB=1024 -volume.max=0 -filer -s3 -s3.ip.bind=0.0.0.0 -s3.port=9000 \
+    -master.volumeSizeLimitMB=1024 -volume.max=0 -filer -s3 -s3.ip.bind=0.0.0.0 -s3.port=8333 \
     -s3.config=/run/s3/identities.json -s3.iam=false -s3.autoCreateBucket=false \
     -s3.allowDeleteBucketNotEmpty=false -s3.port.iceberg=0 -s3.port.lance=0

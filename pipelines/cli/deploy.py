@@ -3,13 +3,16 @@ works."""
 
 from __future__ import annotations
 
+import logging
+import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import INSTALLATION, app, say
+from pipelines.cli.app import INSTALLATION, app, say, show, table
 
 Deployment = Annotated[
     Path,
@@ -84,3 +87,30 @@ def _report(written: tuple[str, ...], notes: tuple[str, ...], left: tuple[str, .
     say("Airflow's user is admin; its password is in secrets/airflow_admin_password.")
     say("MLflow's is admin, too; its password is in secrets/mlflow_admin_password.")
     say("Next: docker compose up -d --build --wait")
+
+
+@app.command(rich_help_panel=INSTALLATION)
+def doctor(
+    into: Deployment = Path(),
+    send: Annotated[
+        bool, typer.Option("--send", help="a test goes to mail and webhook, too")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Look whether this installation works: host, files, services, keys.
+
+    A key of the endpoint in DENGUARD_API_KEY is tried, too. Exit code 0: fine, 1: warnings, 2:
+    something fails.
+    """
+    from pipelines.deploy.doctor.run import examine, exit_code, scene_of
+
+    key = os.environ.get("DENGUARD_API_KEY") or None
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a question
+    found = examine(scene_of(into, datetime.now(UTC), key, send))
+    code = exit_code(found)
+    if as_json:
+        show({"exit_code": code, "findings": [asdict(finding) for finding in found]})
+    else:
+        rows = [(f.level, f.about, f.said, f.fix) for f in found]
+        table(("", "what", "is so", "to do"), rows, below=2)
+    raise typer.Exit(code)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTAINER_USER = 50000  # of both images
-_DATA, _PROFILES, _BACKUPS = "DENGUARD_DATA", "DENGUARD_PROFILES", "DENGUARD_BACKUPS"
-_DEFAULTS = {_DATA: "./data", _PROFILES: "./profiles", _BACKUPS: "./backups"}
+_DATA, _LINES, _PROFILES = "DENGUARD_DATA", "DENGUARD_LINES", "DENGUARD_PROFILES"
+_BACKUPS = "DENGUARD_BACKUPS"
+_DEFAULTS = {_DATA: "./data", _LINES: "./lines", _PROFILES: "./profiles", _BACKUPS: "./backups"}
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class HostFolder:
         path: as this process sees it.
         name: as the deployment's settings have it.
         written: by containers, so it belongs to their user; else to the owner of the deployment.
-        inside: it lies in the deployment's folder. The rest is the host's: a container that makes the
-            installation does not see it.
+        inside: it lies in the deployment's folder. The rest is the host's: a container does not see
+            it.
         mode: permissions of a new one.
     """
 
@@ -55,6 +56,7 @@ def folders_of(deployment: Path, values: Mapping[str, str]) -> list[HostFolder]:
     return [
         _folder(deployment, at[_DATA], written=True),
         _folder(deployment, f"{at[_DATA].rstrip('/')}/drops", written=True),
+        _folder(deployment, at[_LINES], written=True),
         _folder(deployment, at[_PROFILES], written=False),
         _folder(deployment, at[_BACKUPS], written=True, mode=0o700),
     ]

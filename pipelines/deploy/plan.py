@@ -11,6 +11,7 @@ from pipelines.deploy.problems import Problem
 from pipelines.deploy.secret_files import read_secrets, wrong_secrets
 from pipelines.deploy.secret_table import BY_FIRST_VERSION, ENDPOINT_KEYS, FOLDER, SECRETS, Secret
 from pipelines.deploy.setting_table import (
+    FIRST_VERSIONS_DEFAULTS,
     FIRST_VERSIONS_OVERLAYS,
     OVERLAYS,
     OVERLAYS_VARIABLE,
@@ -137,7 +138,8 @@ def _taken_over(
 ) -> str:
     """A new `.env` with the settings of the first version's, whose every stack had two overlays."""
     before = env_file.read_env(text)
-    kept = {n: v for n, v in before.items() if n not in BY_FIRST_VERSION}
+    own = {n: v for n, v in before.items() if v and v != FIRST_VERSIONS_DEFAULTS.get(n)}
+    kept = {n: v for n, v in own.items() if n not in BY_FIRST_VERSION}
     ran = any(before.get(name) for name in BY_FIRST_VERSION)  # else a copy that nobody filled
     overlays = _in_order(
         (*wanted.overlays, *(overlays_of(kept) or (FIRST_VERSIONS_OVERLAYS if ran else ())))

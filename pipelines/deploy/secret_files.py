@@ -76,10 +76,13 @@ def wrong_secrets(values: Mapping[str, str], lines: Mapping[str, str]) -> list[P
 
     found = [problem(n, why) for n, value in values.items() if (why := BY_NAME[n].wrong(value))]
     twice = [(a, b) for a, b in combinations(values, 2) if values[a] and values[a] == values[b]]
-    return found + [
+    found += [
         problem(b, f"it is the same secret as {at(a)}, so whoever knows one has both")
         for a, b in twice
     ]
+    if bool(values.get("cert.pem")) != bool(values.get("key.pem")):
+        found.append(problem("key.pem", "of certificate and key one alone is given"))
+    return found
 
 
 def how_to_mend(name: str, in_env: bool = False) -> str:

@@ -17,8 +17,10 @@ from pipelines.deploy.shapes import (
     JWT_BYTES,
     Check,
     at_least,
+    certificate,
     fernet_keys,
     one_line,
+    private_key,
     sealing_key,
     sha256_list,
 )
@@ -115,6 +117,8 @@ SECRETS = (
     Secret("alert_webhook_bearer", "its bearer token, or empty", one_line, None, _ALERTS, "DENGUARD_ALERT_WEBHOOK_BEARER", may_be_empty=True),
     Secret("alert_webhook_secret", "what its signatures are made with, or empty", one_line, None, _ALERTS, "DENGUARD_ALERT_WEBHOOK_SECRET", may_be_empty=True),
     Secret("grafana_admin_password", "Grafana's user `admin` (profile monitoring)", _PERSON, _token, ("grafana",)),
+    Secret("cert.pem", "the proxy's certificate with its chain; empty: one that it makes itself", certificate, None, ("proxy",), may_be_empty=True),
+    Secret("key.pem", "its key", private_key, None, ("proxy",), may_be_empty=True),
     Secret("backup_key", "what backups are encrypted with; empty: they are not", sealing_key, None, (), may_be_empty=True, sealed="backups were encrypted with"),
 )  # fmt: skip
 BY_NAME = {secret.name: secret for secret in SECRETS}

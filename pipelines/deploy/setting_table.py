@@ -6,6 +6,7 @@ itself, and those that would fail only later.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,16 +19,27 @@ FIRST_VERSIONS_OVERLAYS = ("workers", "s3")  # it knew nothing else
 ONE_SERVER: Mapping[str, str] = {
     OVERLAYS_VARIABLE: "",
     EXECUTOR_VARIABLE: "dags._executor.PreloadedExecutor",
+<<<<<<< HEAD
+=======
+    "AIRFLOW_PARALLELISM": "2",
+>>>>>>> init
 }
 OVERLAYS: Mapping[str, Mapping[str, str]] = {
-    "workers": {EXECUTOR_VARIABLE: "CeleryExecutor"},
+    "workers": {EXECUTOR_VARIABLE: "CeleryExecutor", "AIRFLOW_PARALLELISM": "16"},
     "s3": {
+        "S3_ENDPOINT_URL": "http://s3:8333",
         "DENGUARD_ARTIFACTS_URI": "s3://artifacts",
         "DENGUARD_DVC_REMOTE": "s3://versions",
-        "MLFLOW_ARTIFACTS_DESTINATION": "s3://mlflow",
-        "AWS_ENDPOINT_URL": "http://s3:9000",
+        "MLFLOW_FILES": "s3://mlflow",
     },
     "monitoring": {},
+}
+# Of the first version's page: nobody chose them, and in this one they say something else.
+FIRST_VERSIONS_DEFAULTS = {
+    "AIRFLOW_BASE_URL": "http://127.0.0.1:8080",
+    "AIRFLOW_PORT": "8080",
+    "MLFLOW_PORT": "5000",
+    "SERVING_PORT": "8000",
 }
 
 
@@ -65,14 +77,19 @@ def _address(value: str) -> str:
     return "" if good or not value else "write http://host or https://host"
 
 
+def _secrets(value: str) -> str:
+    good = posixpath.normpath(value) == "secrets"
+    return "" if good else "denguard init keeps them in ./secrets alone, so leave this out"
+
+
 def _memory(value: str) -> str:
     good = re.fullmatch(r"\d+[kmgKMG]", value)
     return "" if good or not value else "write it as 8g"
 
 
 def _executor(value: str) -> str:
-    known = {settings[EXECUTOR_VARIABLE] for settings in (ONE_SERVER, OVERLAYS["workers"])}
-    return "" if value in known else f"use {' or '.join(sorted(known))}"
+    known = [settings[EXECUTOR_VARIABLE] for settings in (ONE_SERVER, OVERLAYS["workers"])]
+    return "" if value in {*known, "LocalExecutor"} else f"use {' or '.join(known)}"
 
 
 _CHECKS: Mapping[str, Check] = {
@@ -81,6 +98,8 @@ _CHECKS: Mapping[str, Check] = {
     "DENGUARD_MAX_WEEKLY_CASES": _number(1, whole=True),
     "DENGUARD_MIN_USUAL_RAINFALL_MM": _number(0, whole=False),
     "DENGUARD_CORES": _number(1, whole=True),
+    "AIRFLOW_PARALLELISM": _number(1, whole=True),
+    "DENGUARD_SECRETS": _secrets,
     "AIRFLOW_BASE_URL": _address,
     "HEAVY_WORKER_MEMORY": _memory,
 }

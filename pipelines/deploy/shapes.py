@@ -47,6 +47,18 @@ def sha256_list(value: str) -> str:
     return "" if good else "it is not a SHA-256 of 64 hexadecimal digits, or several with commas"
 
 
+def certificate(value: str) -> str:
+    """A certificate with its chain, in PEM."""
+    return "" if "-----BEGIN CERTIFICATE-----" in value else "it is no certificate in PEM"
+
+
+def private_key(value: str) -> str:
+    """A certificate's key, in PEM and without a passphrase, which no server could ask for."""
+    if "ENCRYPTED" in value:
+        return "it asks for a passphrase, which no server can give"
+    return "" if "PRIVATE KEY-----" in value else "it is no key in PEM"
+
+
 def one_line(value: str) -> str:
     """Anything that fits a line, such as an address; who uses it checks the rest."""
     return "it holds a line break" if "\n" in value or "\r" in value else ""

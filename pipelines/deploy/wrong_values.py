@@ -46,12 +46,17 @@ def _wrong_profile(folder: Path, settings: Mapping[str, str]) -> list[Problem]:
     return []
 
 
-def _wrong_alerts(settings: Mapping[str, str], secrets: Mapping[str, str]) -> list[Problem]:
+def alert_settings_of(settings: Mapping[str, str], secrets: Mapping[str, str]) -> AlertSettings:
+    """Who is told, by the files of a deployment. Raises ValidationError, which shows no value."""
     given = {name: secrets.get(name) or None for name in _ALERT_SECRETS}
     told = {field: settings.get(name) or None for field, name in _ALERT_SETTINGS.items()}
     told["alert_email_to"] = told["alert_email_to"] or ""  # a list: none is empty
+    return AlertSettings.model_validate({**given, **told})
+
+
+def _wrong_alerts(settings: Mapping[str, str], secrets: Mapping[str, str]) -> list[Problem]:
     try:
-        AlertSettings.model_validate({**given, **told})
+        alert_settings_of(settings, secrets)
     except ValidationError as err:
         where = f"{_ENV} and {FOLDER}/, who is told"
         fix = f"correct it in {_ENV}, or in {FOLDER}/smtp_url and {FOLDER}/alert_webhook_*"

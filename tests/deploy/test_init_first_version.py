@@ -44,11 +44,14 @@ def test_tokens_are_made_longer_and_it_is_said(tmp_path: Path) -> None:
 
 
 def test_its_settings_stay_and_it_goes_on_with_workers_and_s3(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path / "here", first_versions())
+    folder = new_folder(tmp_path / "here", first_versions(TORCH_INDEX="", AIRFLOW_PORT="8080"))
+    (folder / ".env.example").write_text("TORCH_INDEX=https://cpu.example.org\n")
     installed(folder)
     values = read_env((folder / ".env").read_text())
     assert (values["DENGUARD_PROFILE"], values["SERVING_PORT"]) == ("ci", "8001")
     assert values["OWN_SETTING"] == "kept"
+    assert values["TORCH_INDEX"] == "https://cpu.example.org"  # the template's: it had chosen none
+    assert "AIRFLOW_PORT" not in values
     assert values["COMPOSE_PROFILES"] == "workers,s3"
     assert values["AIRFLOW_EXECUTOR"] == "CeleryExecutor"
 

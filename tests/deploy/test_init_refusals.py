@@ -21,14 +21,18 @@ SECRETS = {
     "s3_access_key": ("ab", "shorter than 3"),
     "redis_password": ("", "empty"),
     "alert_webhook_bearer": ("two\nlines", "line break"),
+    "backup_key": ("a passphrase of thirty-two letters", "32 bytes"),
+    "key.pem": ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "passphrase"),
+    "cert.pem": ("MIIB", "no certificate in PEM"),
 }
 SETTINGS = {
-    "PROXY_MLFLOW_PORT=8443": "port of PROXY_AIRFLOW_PORT",
-    "PROXY_HTTP_PORT=80800": "between 1 and 65535",
-    "PROXY_HTTP_PORT=": "between 1 and 65535",
+    "A_PORT=8443\nB_PORT=8443": "port of A_PORT",
+    "A_PORT=80800": "between 1 and 65535",
+    "A_PORT=": "between 1 and 65535",
+    "DENGUARD_SECRETS=/etc/denguard": "./secrets alone",
     "DENGUARD_PROFILE=nope": "no profile 'nope'",
     "COMPOSE_PROFILES=worker": "there is no 'worker'",
-    "AIRFLOW_EXECUTOR=Celery": "use CeleryExecutor or dags._executor.PreloadedExecutor",
+    "AIRFLOW_EXECUTOR=Celery": "PreloadedExecutor or CeleryExecutor",
     "AIRFLOW_EXECUTOR=CeleryExecutor": "belong together",
     "DENGUARD_PREDICTION_LOG_DAYS=-1": "whole number",
     "DENGUARD_MAX_WEEKLY_CASES=0": "1 or more",
@@ -54,7 +58,7 @@ def problem_lines(folder: Path) -> list[str]:
 def test_a_secret_of_a_wrong_shape_is_refused_by_its_file(folder: Path, name: str) -> None:
     value, why = SECRETS[name]
     write_secret(folder, name, value)
-    (line,) = problem_lines(folder)
+    line = problem_lines(folder)[0]
     assert line.startswith(f"secrets/{name}: ") and why in line and "What to do" in line
     assert not value or value not in line
 
@@ -98,6 +102,11 @@ def test_a_webhook_that_is_no_address_is_refused_without_showing_it(folder: Path
     write_secret(folder, "alert_webhook_url", "sesame")
     (line,) = problem_lines(folder)
     assert "https://host/path" in line and "sesame" not in line
+
+
+def test_a_certificate_without_its_key_is_refused(folder: Path) -> None:
+    write_secret(folder, "cert.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n")
+    assert "one alone is given" in problem_lines(folder)[0]
 
 
 def test_a_refusal_writes_nothing(folder: Path) -> None:
