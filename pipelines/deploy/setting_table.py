@@ -19,10 +19,7 @@ FIRST_VERSIONS_OVERLAYS = ("workers", "s3")  # it knew nothing else
 ONE_SERVER: Mapping[str, str] = {
     OVERLAYS_VARIABLE: "",
     EXECUTOR_VARIABLE: "dags._executor.PreloadedExecutor",
-<<<<<<< HEAD
-=======
     "AIRFLOW_PARALLELISM": "2",
->>>>>>> init
 }
 OVERLAYS: Mapping[str, Mapping[str, str]] = {
     "workers": {EXECUTOR_VARIABLE: "CeleryExecutor", "AIRFLOW_PARALLELISM": "16"},
