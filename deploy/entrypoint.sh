@@ -2,7 +2,8 @@
 # Brings secrets from their files into the environment of one process, so that neither `docker inspect`
 # nor a list of arguments shows them:
 #   NAME_FILE=/run/secrets/x   becomes NAME=<content of the file>
-#   {secret:x} in any value    becomes the content of /run/secrets/x (addresses that hold a password)
+#   {secret:x} in any value    becomes the first of the comma list in /run/secrets/x: while a secret is
+#                              changed its file holds `new,old`, and a client uses the new one
 # Under another name (airflow, denguard, mlflow: links beside it) it runs the command of that name, so that
 # `docker compose exec SERVICE denguard doctor` has them too.
 set -eu
@@ -29,7 +30,7 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*{secret:[a-z0-9_]*}.
     while [ "${rest#*"{secret:"}" != "$rest" ]; do
         file=${rest#*"{secret:"}
         content=$(secret "$dir/${file%%"}"*}")
-        value=$value${rest%%"{secret:"*}$content
+        value=$value${rest%%"{secret:"*}${content%%,*}
         rest=${file#*"}"}
     done
     export "$name=$value$rest"

@@ -3,6 +3,8 @@
 # exec, so that a stop reaches the server and it writes down what it holds.
 set -eu
 umask 077
+# `new,old` while it is changed: both are good.
+passwords=$(sed 's/^/>/; s/,/ >/g' /run/secrets/redis_password)
 cat > /run/redis/redis.conf <<CONF
 protected-mode no
 dir /data
@@ -10,6 +12,6 @@ appendonly yes
 maxmemory 384mb
 maxmemory-policy noeviction
 user default off
-user airflow on >$(cat /run/secrets/redis_password) ~* &* +@all -@admin -@dangerous +info
+user airflow on $passwords ~* &* +@all -@admin -@dangerous +info
 CONF
 exec redis-server /run/redis/redis.conf

@@ -7,16 +7,19 @@ umask 077
 WEED_JWT_FILER_SIGNING_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export WEED_JWT_FILER_SIGNING_KEY
 
-# Each user lists, reads and writes its own buckets, and nothing else.
+# Each user lists, reads and writes its own buckets, and nothing else. While its keys are changed both files
+# hold `new,old`, and either pair is good.
 identity() {
-    key=$(cat "/run/secrets/$2")
-    secret=$(cat "/run/secrets/$3")
-    actions=
+    actions= credentials= number=1
     for bucket in $4; do
         for action in Read Write List Tagging; do actions="$actions${actions:+, }\"$action:$bucket\""; done
     done
-    printf '{"name": "%s", "credentials": [{"accessKey": "%s", "secretKey": "%s"}], "actions": [%s]}' \
-        "$1" "$key" "$secret" "$actions"
+    for key in $(tr , ' ' < "/run/secrets/$2"); do
+        secret=$(cut -d, -f"$number" "/run/secrets/$3")
+        credentials="$credentials${credentials:+, }{\"accessKey\": \"$key\", \"secretKey\": \"$secret\"}"
+        number=$((number + 1))
+    done
+    printf '{"name": "%s", "credentials": [%s], "actions": [%s]}' "$1" "$credentials" "$actions"
 }
 {
     printf '{"identities": ['

@@ -47,6 +47,13 @@ def test_an_address_gets_its_passwords(secrets: Path) -> None:
     assert "URI=postgresql://a:s3cret-_=@h/d?b=s3cret-_=&c=!" in done.stdout.splitlines()
 
 
+def test_of_a_secret_that_is_being_changed_a_client_gets_the_new_one(secrets: Path) -> None:
+    (secrets / "redis_password").write_text("new-one,old-one\n")
+    files = {"ALL_FILE": f"{secrets}/redis_password", "KEY": "{secret:redis_password}"}
+    lines = run(secrets, files, "env").stdout.splitlines()
+    assert "KEY=new-one" in lines and "ALL=new-one,old-one" in lines
+
+
 def test_the_command_takes_the_scripts_place(secrets: Path) -> None:
     done = run(secrets, {"A_FILE": f"{secrets}/db_password"}, "sh", "-c", 'echo "$A $0 $#"; exit 7')
     assert (done.stdout, done.returncode) == ("s3cret-_= sh 0\n", 7)
