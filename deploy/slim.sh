@@ -5,8 +5,9 @@
 set -eu
 packages=$1/lib/python3.11/site-packages
 find "$1" -type d -name __pycache__ -prune -exec rm -rf {} +
-rm -rf "$packages/torch/include" "$packages/torch/test" "$packages/torch/bin" "$packages/pyarrow/include" \
+rm -rf "$packages/torch/include" "$packages/torch/test" "$packages/pyarrow/include" \
     "$packages/pip" "$packages"/pip-*.dist-info "$1"/bin/pip*
+find "$packages/torch/bin" -type f ! -name torch_shm_manager -delete 2> /dev/null || true
 rm -f "$packages"/torch/lib/*test*.so "$packages"/torch/lib/*.a
 # Arrow's network protocol and its other query language: pandas and the store read Parquet alone.
 rm -f "$packages"/pyarrow/libarrow_flight* "$packages"/pyarrow/libarrow_python_flight* \

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import INSTALLATION, app, say, show, table
+from pipelines.cli.app import INSTALLATION, app, ask_aloud, say, show, table
 
 Deployment = Annotated[
     Path,
@@ -37,6 +37,10 @@ def init_command(
     profile: Annotated[
         str | None, typer.Option("--profile", metavar="NAME", help="of the weekly run")
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="HOST", help="of the server, as its users write it"),
+    ] = None,
     check_only: Annotated[
         bool, typer.Option("--check-only", help="write nothing; exit code 2 if it would be refused")
     ] = False,
@@ -48,7 +52,7 @@ def init_command(
     from pipelines.deploy.init import init
     from pipelines.deploy.plan import Wanted, plan_of
 
-    wanted = Wanted([word.strip() for word in overlays.split(",") if word.strip()], profile)
+    wanted = Wanted([word.strip() for word in overlays.split(",") if word.strip()], profile, name)
     if check_only:
         _refuse([problem.line() for problem in plan_of(into, wanted).problems])
         say("nothing stands in the way of a start")
@@ -66,7 +70,7 @@ def _show_key(key: str) -> None:
 
 def _refuse(lines: list[str]) -> None:
     for line in lines:
-        typer.secho(line, fg="red", err=True)
+        ask_aloud(line)
     if lines:
         raise typer.Exit(2)
 

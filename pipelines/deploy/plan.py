@@ -13,8 +13,11 @@ from pipelines.deploy.secret_table import BY_FIRST_VERSION, ENDPOINT_KEYS, FOLDE
 from pipelines.deploy.setting_table import (
     FIRST_VERSIONS_DEFAULTS,
     FIRST_VERSIONS_OVERLAYS,
+    NAME_VARIABLE,
     OVERLAYS,
     OVERLAYS_VARIABLE,
+    PAGES_PORT,
+    PAGES_VARIABLE,
     PROFILE_VARIABLE,
     implied,
     overlays_of,
@@ -27,10 +30,21 @@ ENV, TEMPLATE = ".env", ".env.example"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command was asked for; nothing of it means "as it is", or one server at first."""
+    """What the command was asked for; nothing of it means "as it is", or one server at first.
+
+    Attributes:
+        name: of the server, as its users and its certificate know it.
+    """
 
     overlays: Sequence[str] = ()
     profile: str | None = None
+    name: str | None = None
+
+    def settings(self, port: str) -> dict[str, str]:
+        """Settings that follow from it; `port` is that of Airflow's pages."""
+        named = {PROFILE_VARIABLE: self.profile} if self.profile else {}
+        page = f"https://{self.name}:{port}"
+        return named | ({NAME_VARIABLE: self.name, PAGES_VARIABLE: page} if self.name else {})
 
 
 @dataclass
@@ -119,14 +133,15 @@ def _same_in_both(plan: Plan, secret: Secret, old: str, here: str) -> None:
 
 
 def _plan_settings(plan: Plan, template: str, text: str | None, wanted: Wanted) -> None:
-    profile = {PROFILE_VARIABLE: wanted.profile} if wanted.profile else {}
+    port = {**env_file.read_env(template), **env_file.read_env(text or "")}.get(PAGES_PORT, "8443")
+    asked = wanted.settings(port)
     if text is None:
-        values = {**implied(_in_order(wanted.overlays)), **profile}
+        values = {**implied(_in_order(wanted.overlays)), **asked}
         plan.env = env_file.filled(template, values, BY_FIRST_VERSION)
     elif BY_FIRST_VERSION.keys() & env_file.read_env(text).keys():
-        plan.env, plan.before = _taken_over(plan, template, text, wanted, profile), text
+        plan.env, plan.before = _taken_over(plan, template, text, wanted, asked), text
     else:
-        grown = _grown(plan, text, wanted, profile)
+        grown = _grown(plan, template, text, wanted, asked)
         plan.env = grown if grown != text else None
         text = _with_what_is_new(plan, grown, template)
         plan.env = text if text != grown else plan.env
@@ -134,7 +149,7 @@ def _plan_settings(plan: Plan, template: str, text: str | None, wanted: Wanted) 
 
 
 def _taken_over(
-    plan: Plan, template: str, text: str, wanted: Wanted, profile: Mapping[str, str]
+    plan: Plan, template: str, text: str, wanted: Wanted, asked: Mapping[str, str]
 ) -> str:
     """A new `.env` with the settings of the first version's, whose every stack had two overlays."""
     before = env_file.read_env(text)
@@ -148,17 +163,17 @@ def _taken_over(
         f"the first version's {ENV} was taken over: its secrets are files of {FOLDER}/ now, and it "
         f"goes on with {', '.join(overlays) or 'one server'}"
     )
-    values = {**implied(overlays), **kept, **profile, OVERLAYS_VARIABLE: ",".join(overlays)}
+    values = {**implied(overlays), **kept, **asked, OVERLAYS_VARIABLE: ",".join(overlays)}
     return env_file.filled(template, values, BY_FIRST_VERSION)
 
 
-def _grown(plan: Plan, text: str, wanted: Wanted, profile: Mapping[str, str]) -> str:
-    """The `.env` with overlays and profile that were asked for, a setting of one's own kept."""
+def _grown(plan: Plan, template: str, text: str, wanted: Wanted, asked: Mapping[str, str]) -> str:
+    """The `.env` with what was asked for, a setting of one's own kept."""
     here = env_file.read_env(text)
     before, after = overlays_of(here), _in_order((*overlays_of(here), *wanted.overlays))
-    values = dict(profile)
+    values = dict(asked)
     if set(after) != set(before):
-        was, becomes = implied(before), implied(after)
+        was, becomes = {**env_file.read_env(template), **implied(before)}, implied(after)
         own = {n for n in becomes if here.get(n, "") not in {"", was.get(n, "")}}
         values |= {n: v for n, v in becomes.items() if n not in own or n == OVERLAYS_VARIABLE}
         plan.notes += [

@@ -14,6 +14,8 @@ Check = Callable[[str], str]  # value -> what is wrong with it, "" if nothing is
 
 OVERLAYS_VARIABLE, PROFILE_VARIABLE = "COMPOSE_PROFILES", "DENGUARD_PROFILE"
 EXECUTOR_VARIABLE = "AIRFLOW_EXECUTOR"
+NAME_VARIABLE, PAGES_VARIABLE = "PROXY_NAME", "AIRFLOW_BASE_URL"
+PAGES_PORT = "PROXY_AIRFLOW_PORT"
 FIRST_VERSIONS_OVERLAYS = ("workers", "s3")  # it knew nothing else
 # What one server needs, which may be outgrown: overlay -> what its settings become.
 ONE_SERVER: Mapping[str, str] = {
@@ -69,6 +71,11 @@ def _port(value: str) -> str:
     return "" if good else "it is not a port between 1 and 65535"
 
 
+def _host_name(value: str) -> str:
+    good = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})", value)
+    return "" if good else "write a host's name or address, such as denguard.example.org"
+
+
 def _address(value: str) -> str:
     good = re.fullmatch(r"https?://[^\s/]+(/\S*)?", value)
     return "" if good or not value else "write http://host or https://host"
@@ -97,7 +104,8 @@ _CHECKS: Mapping[str, Check] = {
     "DENGUARD_CORES": _number(1, whole=True),
     "AIRFLOW_PARALLELISM": _number(1, whole=True),
     "DENGUARD_SECRETS": _secrets,
-    "AIRFLOW_BASE_URL": _address,
+    NAME_VARIABLE: _host_name,
+    PAGES_VARIABLE: _address,
     "HEAVY_WORKER_MEMORY": _memory,
 }
 

@@ -18,6 +18,7 @@ from support.answering import answering
 
 from pipelines.deploy.doctor import files, host
 from pipelines.deploy.secret_files import write_secret
+from pipelines.ops.growth import Growth
 
 from .conftest import MakeScene
 
@@ -31,6 +32,17 @@ def test_room_on_the_disk(
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(0, 0, free_gb * 10**9))
     (finding,) = host.disk(scene())
     assert finding.level == level and "free" in finding.said
+
+
+@pytest.mark.parametrize(("free_gb", "level"), [(30, "ok"), (1, "warn")])
+def test_room_for_half_a_year_of_runs(
+    scene: MakeScene, monkeypatch: pytest.MonkeyPatch, free_gb: int, level: str
+) -> None:
+    assert host.growing(scene())[0].level == "skip"
+    (scene().paths.artifacts).mkdir()
+    monkeypatch.setattr(host, "growth", lambda _: Growth({}, 10**9, 2))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(0, 0, free_gb * 10**9))
+    assert host.growing(scene())[0].level == level
 
 
 @pytest.mark.parametrize(("gib", "level"), [(7.8, "ok"), (5, "warn"), (2, "fail")])

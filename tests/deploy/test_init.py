@@ -124,6 +124,22 @@ def test_one_server_is_the_default_and_overlays_bring_their_settings(folder: Pat
     assert any("COMPOSE_PROFILES is workers,s3 now" in note for note in done.notes)
 
 
+def test_growing_replaces_what_was_the_default_of_one_server(folder: Path) -> None:
+    with (folder / ".env.example").open("a") as template:
+        template.write("MLFLOW_FILES=/opt/denguard/mlflow\n")
+    installed(folder)
+    installed(folder, ["s3"])
+    assert settings(folder)["MLFLOW_FILES"] == "s3://mlflow"
+
+
+def test_the_servers_name_reaches_the_certificate_and_airflows_links(folder: Path) -> None:
+    installed(folder, name="denguard.example.org")
+    assert settings(folder)["PROXY_NAME"] == "denguard.example.org"
+    assert settings(folder)["AIRFLOW_BASE_URL"] == "https://denguard.example.org:8443"
+    done, _ = installed(folder, name="no name")
+    assert next(p.where for p in done.problems) == ".env, PROXY_NAME"
+
+
 def test_growing_keeps_an_address_of_ones_own(folder: Path) -> None:
     installed(folder)
     with (folder / ".env").open("a") as env:

@@ -52,11 +52,14 @@ def new_folder(at: Path, env: Mapping[str, str] | None = None) -> Path:
 
 
 def installed(
-    folder: Path, overlays: Sequence[str] = (), profile: str | None = None
+    folder: Path,
+    overlays: Sequence[str] = (),
+    profile: str | None = None,
+    name: str | None = None,
 ) -> tuple[Done, list[str]]:
     """What init did there, and the keys that it showed."""
     keys = list[str]()
-    return init(folder, Wanted(overlays, profile), keys.append, TODAY), keys
+    return init(folder, Wanted(overlays, profile, name), keys.append, TODAY), keys
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -31,7 +31,10 @@ def database(scene: Scene) -> list[Finding]:
         said = f"its driver is not installed here ({err.name})"
         return [Finding("skip", "database", said, "ask from inside the stack")]
     except SQLAlchemyError as err:  # its words may hold the password
-        said = f"it does not let Airflow in ({type(err).__name__})"
+        if "authentication failed" in str(err):
+            said = "it does not know Airflow's user by the password in secrets/airflow_db_password"
+            return [Finding("fail", "database", said, "docker compose up -d postgres-init sets it")]
+        said = f"it cannot be reached or used ({type(err).__name__})"
         return [Finding("fail", "database", said, _UP)]
 
 

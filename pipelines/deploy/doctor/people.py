@@ -67,9 +67,9 @@ def _reach_mail(settings: AlertSettings) -> None:
     scheme, host, port, user, password = settings.smtp()
     tls, me = ssl.create_default_context(), socket.gethostname()
     if scheme == "smtps":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, me, CALL_TIMEOUT_S, context=tls)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, me, timeout=CALL_TIMEOUT_S, context=tls)
     else:
-        server = smtplib.SMTP(host, port, me, CALL_TIMEOUT_S)
+        server = smtplib.SMTP(host, port, me, timeout=CALL_TIMEOUT_S)
     with server:
         if scheme == "smtp+starttls":
             server.starttls(context=tls)
