@@ -131,7 +131,13 @@ def main(work_file: str, home: str, parent_pid: str, budget_s: str = "inf") -> i
         answer: dict[str, object] = dict(counts)
         code = 0
     except DenguardError as err:
-        answer = {"error": _public_name(err), "what": err.what, "where": err.where, "fix": err.fix}
+        answer = {
+            "error": _public_name(err),
+            "what": err.what,
+            "where": err.where,
+            "fix": err.fix,
+            "away": err.away,
+        }
         code = EXIT_NAMED_ERROR
     sys.stdout.write(json.dumps(answer) + "\n")
     return code

@@ -197,5 +197,7 @@ def _result(code: int, text: str, work: ShardWork, work_file: Path) -> dict[str,
     answer: dict[str, Any] = json.loads(text.strip().splitlines()[-1])
     if code == child.EXIT_NAMED_ERROR:
         kind = getattr(named, answer["error"], DenguardError)
-        raise kind(answer["what"], where=answer["where"], fix=answer["fix"])
+        raise kind(
+            answer["what"], where=answer["where"], fix=answer["fix"], away=answer.get("away", False)
+        )
     return answer

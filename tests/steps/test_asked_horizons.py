@@ -25,7 +25,7 @@ def start(*horizons: int) -> None:
 
 @pytest.fixture
 def champion(three: DeploymentPaths) -> DeploymentPaths:
-    """Version 1, which forecasts 4 weeks ahead alone."""
+    """Version 1, which forecasts 1 and 4 weeks ahead."""
     set_champion("1")
     return three
 
@@ -36,10 +36,10 @@ def test_horizons_of_which_the_champion_forecasts_none_are_refused_at_the_start(
     with pytest.raises(ConfigError) as refused:
         start(2, 5)
     assert refused.value.what == (
-        "the champion, version 1, forecasts 4 weeks ahead, and this run is for 2 and 5 weeks "
-        "ahead: while it serves there would be no forecast"
+        "the champion, version 1, forecasts 1 and 4 weeks ahead, and this run is for 2 and 5 "
+        "weeks ahead: while it serves there would be no forecast"
     )
-    assert "(4 weeks ahead)" in refused.value.fix
+    assert "(1 and 4 weeks ahead)" in refused.value.fix
     assert not (run_folder(champion, RUN) / "run.json").exists()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.apart import as_loaded
 from support.planted_versions import UNITS, WEEKS, Planted, plant, plant_run
+from support.registries import closed_port
 from support.s3 import Bucket
 
 from pipelines.client import KINDS, Client
@@ -130,8 +131,21 @@ def test_what_dvc_says_went_wrong_is_passed_on(tmp_path: Path, forked: bool) -> 
     def absent() -> None:
         add_and_push(_repository_of(tmp_path, ["here"]), str(tmp_path / "remote"), ["not-here"])
 
-    with pytest.raises(VersioningError, match=r"dvc failed: .*not-here.* does not exist"):
+    with pytest.raises(VersioningError, match=r"dvc failed: .*not-here.* does not exist") as said:
         as_loaded(absent) if forked else absent()
+    assert not said.value.away
+
+
+def test_a_remote_that_does_not_answer_dvc_may_answer_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(VersioningError, match="dvc failed") as said:
+        add_and_push(_repository_of(tmp_path, ["here"]), "s3://versions/x", ["here"])
+    assert said.value.away
 
 
 def test_versions_that_share_vectors_store_them_once(planted: Planted) -> None:
