@@ -9,9 +9,8 @@ rm -rf "$packages/torch/include" "$packages/torch/test" "$packages/pyarrow/inclu
     "$packages/pip" "$packages"/pip-*.dist-info "$1"/bin/pip*
 find "$packages/torch/bin" -type f ! -name torch_shm_manager -delete 2> /dev/null || true
 rm -f "$packages"/torch/lib/*test*.so "$packages"/torch/lib/*.a
-# Arrow's network protocol and its other query language: pandas and the store read Parquet alone.
-rm -f "$packages"/pyarrow/libarrow_flight* "$packages"/pyarrow/libarrow_python_flight* \
-    "$packages"/pyarrow/_flight* "$packages"/pyarrow/libarrow_substrait* "$packages"/pyarrow/_substrait*
+# Arrow's network protocol: pandas and the store read Parquet alone.
+rm -f "$packages"/pyarrow/libarrow_flight* "$packages"/pyarrow/libarrow_python_flight* "$packages"/pyarrow/_flight*
 for name in numpy scipy sklearn pandas pyarrow sympy networkx matplotlib tifffile imagecodecs fsspec \
     celery kombu billiard great_expectations gunicorn psutil mpl_toolkits shapely rasterio; do
     [ ! -d "$packages/$name" ] || find "$packages/$name" -type d -name tests -prune -exec rm -rf {} +

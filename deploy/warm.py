@@ -60,7 +60,10 @@ def main(image: str) -> None:
     for name in MODULES[image]:
         importlib.import_module(name)
     if image == "airflow":
-        importlib.import_module("pipelines.steps.preload").preload()
+        preload = importlib.import_module("pipelines.steps.preload")
+        for name in (*preload.ROOMS, *preload.LIBRARIES, *preload.ENCODERS):
+            importlib.import_module(name)  # preload itself would only warn
+        preload.preload()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The stack of the compose file's profiles workers and s3, brought up once and broken again and again.
+"""The stack of the profiles workers and s3, brought up once and broken again and again.
 
 Outside the default run (`make stack-test`): it builds images and takes most of an hour. Settings:
 DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;

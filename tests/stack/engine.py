@@ -1,4 +1,4 @@
-"""A deployment of its own on a Docker engine: made from this checkout, brought up, asked, broken."""
+"""A deployment on a Docker engine, made from this checkout: brought up, asked, broken."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FaultyStack(AssertionError):
 
 
 def engine_is_there() -> str:
-    """"" if a Docker engine with Compose answers, else why not, in words."""
+    """ "" if a Docker engine with Compose answers, else why not, in words."""
     if shutil.which("docker") is None:
         return "docker is not installed"
     for argv in (["docker", "info"], ["docker", "compose", "version"]):
@@ -91,9 +91,7 @@ class Stack:
     def compose(self, *argv: str, timeout_s: float = _CALL_S, check: bool = True) -> str:
         """Standard output of one call of docker compose on this project."""
         more = ["-f", "docker-compose.yml", "-f", self.override] if self.override else []
-        return self.docker(
-            "compose", "-p", PROJECT, *more, *argv, timeout_s=timeout_s, check=check
-        )
+        return self.docker("compose", "-p", PROJECT, *more, *argv, timeout_s=timeout_s, check=check)
 
     def init(self, *overlays: str) -> None:
         """Settings, secrets and folders, as docs/install.md says."""

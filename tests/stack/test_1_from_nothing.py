@@ -1,6 +1,6 @@
-"""The whole of it on a real engine: up from nothing, a week, a prediction, and faults one by one.
+"""Up from nothing on a real engine, the first week by itself, and an answer of the endpoint.
 
-In the order of the file: each test leaves the stack up for the next one.
+In the order of the files: each test leaves the stack up for the next one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import time
 
 import pytest
 from stack import run as weekly
-from stack.engine import DAG, Stack, until
+from stack.engine import Stack, until
 from stack.table import Row, Table
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
@@ -65,50 +65,18 @@ def test_a_worker_that_is_killed_gives_its_shard_to_the_next_try(
 
 
 def test_the_endpoint_answers_with_the_new_champion(stack: Stack, table: Table) -> None:
-    took = until("the endpoint is ready", lambda: stack.endpoint("/health/ready").status_code == 200, 120)
+    took = until(
+        "the endpoint is ready", lambda: stack.endpoint("/health/ready").status_code == 200, 120
+    )
     table.figure("endpoint ready after the first run, seconds", round(took))
     answer = stack.endpoint("/forecast")
     assert answer.status_code == 200
 
 
-def undisturbed(stack: Stack, run_id: str, table: Table) -> None:
-    began = time.monotonic()
-    weekly.begin(stack, run_id)
-    weekly.until_done(stack, run_id)
-    table.figure("a run that repeats its work, seconds", round(time.monotonic() - began))
-
-
 def test_a_run_that_repeats_its_work_forecasts_the_same(stack: Stack, table: Table) -> None:
     before = weekly.forecasts(stack, LIGHT)
-    undisturbed(stack, "again", table)
+    began = time.monotonic()
+    weekly.begin(stack, "again")
+    weekly.until_done(stack, "again")
+    table.figure("a run that repeats its work, seconds", round(time.monotonic() - began))
     assert before and weekly.lost(before, weekly.forecasts(stack, LIGHT), ()) == "nothing"
-
-
-def test_postgresql_is_restarted(stack: Stack, table: Table) -> None:
-    before = weekly.forecasts(stack, LIGHT)
-    weekly.begin(stack, "postgres")
-    weekly.until_running(stack, "postgres", "train")
-    stack.compose("restart", "postgres")
-    took = until("PostgreSQL is healthy", lambda: stack.healthy("postgres"), 120)
-    weekly.until_done(stack, "postgres")
-    tries = list(weekly.tries_of(stack, "postgres"))
-    lost = weekly.lost(before, weekly.forecasts(stack, LIGHT), tries)
-    table.add(Row("PostgreSQL restarted during train", "the run went on; green", took, lost))
-
-
-def test_the_scheduler_is_killed(stack: Stack, table: Table) -> None:
-    before = weekly.forecasts(stack, LIGHT)
-    weekly.begin(stack, "scheduler")
-    weekly.until_running(stack, "scheduler", "backtest")
-    stack.kill_tree(SCHEDULER)
-    time.sleep(2)
-    took = 2 + until("the scheduler is healthy", lambda: stack.healthy(SCHEDULER), 300)
-    weekly.until_done(stack, "scheduler")
-    tries = list(weekly.tries_of(stack, "scheduler"))
-    lost = weekly.lost(before, weekly.forecasts(stack, LIGHT), tries)
-    table.add(Row("kill -9 of the scheduler during backtest", "back by itself; green", took, lost))
-
-
-def test_the_table_says_which_dag_ran(stack: Stack) -> None:
-    with stack.airflow() as api:
-        assert {str(run["state"]) for run in api.runs(DAG)} == {"success"}
