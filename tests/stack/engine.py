@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ PROJECT = "denguard-stack-test"
 DAG = "retraining"
 _CALL_S = 120
 _BUILD_S = 3600
+KEY = r"^\s+([A-Za-z0-9_-]{43})\s*$"  # init shows it once, on a line of its own
 
 
 class FaultyStack(AssertionError):
@@ -58,12 +60,14 @@ class Stack:
     Attributes:
         folder: the copy of the checkout, with its .env and secrets/.
         settings: environment of compose: ports and names of this installation.
+        endpoint_key: that init made.
         override: a further compose file of this place (DENGUARD_STACK_OVERRIDE), for builds
             without a network of their own.
     """
 
     folder: Path
     settings: Mapping[str, str]
+    endpoint_key: str = ""
     override: str = field(default_factory=lambda: os.environ.get("DENGUARD_STACK_OVERRIDE", ""))
 
     def lay_out(self) -> None:
@@ -96,8 +100,11 @@ class Stack:
     def init(self, *overlays: str) -> None:
         """Settings, secrets and folders, as docs/install.md says."""
         words = ["--with", ",".join(overlays)] if overlays else []
-        first = ("compose", "-f", "deploy/init.yml", "run", "--rm", "init")
-        self.docker(*first, *words, timeout_s=_BUILD_S)
+        first = ("compose", "-f", "deploy/init.yml", "run", "--rm", "-T", "init")
+        shown = re.search(KEY, self.docker(*first, *words, timeout_s=_BUILD_S), re.M)
+        if shown is None:
+            raise FaultyStack("init showed no key of the endpoint")
+        self.endpoint_key = shown[1]
 
     def build(self) -> None:
         """Both images and the proxy's, unless DENGUARD_STACK_BUILD=0 says that they are there."""
@@ -143,8 +150,7 @@ class Stack:
     def endpoint(self, path: str) -> httpx.Response:
         """GET of the endpoint behind the proxy's back."""
         url = f"http://{self.address('serving')}:8000{path}"
-        key = (self.folder / "secrets" / "endpoint_key").read_text(encoding="utf-8").strip()
-        return httpx.get(url, timeout=30, headers={"Authorization": f"Bearer {key}"})
+        return httpx.get(url, timeout=30, headers={"Authorization": f"Bearer {self.endpoint_key}"})
 
     # --- breaking -----------------------------------------------------------------------------
 
