@@ -17,7 +17,7 @@ from pipelines.registry.lookup import find_version, lookup
 
 @contextmanager
 def refusing(models: list[str]) -> Iterator[str]:
-    """As MLflow's basic-auth answers a user who may read: 403 for the model, and what may be seen."""
+    """As MLflow's basic-auth answers who may read: 403 for the model, and what may be seen."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
