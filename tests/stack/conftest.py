@@ -2,7 +2,8 @@
 
 Outside the default run (`make stack-test`): it builds images and takes most of an hour. Settings:
 DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;
-DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_TABLE, where the table goes as JSON.
+DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up;
+DENGUARD_STACK_TABLE, where the table goes as JSON.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ def stack() -> Iterator[Stack]:
     """An installation that is laid out; the first test brings it up."""
     if why := engine_is_there():
         pytest.skip(f"no Docker engine with Compose: {why}")
+    if standing := os.environ.get("DENGUARD_STACK_FOLDER"):
+        yield Stack(Path(standing), PORTS)
+        return
     folder = tempfile.mkdtemp(prefix="denguard-stack-")
     made = Stack(Path(folder), PORTS)
     made.lay_out()

@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from pipelines.errors import ServiceError
 from pipelines.local.airflow_api import AirflowApi
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,11 +48,19 @@ def until(what: str, holds: Callable[[], bool], within_s: float, every_s: float 
         FaultyStack: it does not within that time.
     """
     began = time.monotonic()
-    while not holds():
+    while not _holds(holds):
         if time.monotonic() - began > within_s:
             raise FaultyStack(f"{what}: not within {within_s:.0f} s")
         time.sleep(every_s)
     return time.monotonic() - began
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    """What is asked may be away just then: that is a no."""
+    try:
+        return question()
+    except (ServiceError, httpx.HTTPError):
+        return False
 
 
 @dataclass
@@ -61,6 +71,7 @@ class Stack:
         folder: the copy of the checkout, with its .env and secrets/.
         settings: environment of compose: ports and names of this installation.
         endpoint_key: that init made.
+        api: of Airflow, logged in.
         override: a further compose file of this place (DENGUARD_STACK_OVERRIDE), for builds
             without a network of their own.
     """
@@ -68,6 +79,7 @@ class Stack:
     folder: Path
     settings: Mapping[str, str]
     endpoint_key: str = ""
+    api: AirflowApi | None = None
     override: str = field(default_factory=lambda: os.environ.get("DENGUARD_STACK_OVERRIDE", ""))
 
     def lay_out(self) -> None:
@@ -142,10 +154,17 @@ class Stack:
         """Standard output of a command in a service's container."""
         return self.compose("exec", "-T", service, *argv, timeout_s=timeout_s)
 
-    def airflow(self) -> AirflowApi:
-        """Airflow as its user admin."""
-        url = f"http://{self.address('airflow-api-server')}:8080"
-        return AirflowApi(url, self.secret("airflow_admin_password"), lambda: time.sleep(1))
+    @contextmanager
+    def airflow(self) -> Iterator[AirflowApi]:
+        """Airflow as its user admin: one login until a call fails."""
+        if self.api is None:
+            url = f"http://{self.address('airflow-api-server')}:8080"
+            self.api = AirflowApi(url, self.secret("airflow_admin_password"), lambda: None)
+        try:
+            yield self.api
+        except (ServiceError, httpx.HTTPError):
+            self.api = None  # a container that was started anew may have another address
+            raise
 
     def endpoint(self, path: str) -> httpx.Response:
         """GET of the endpoint behind the proxy's back."""

@@ -44,8 +44,13 @@ def first_run(stack: Stack) -> str:
     Raises:
         FaultyStack: none did within five minutes.
     """
+
+    def there() -> bool:
+        with stack.airflow() as api:
+            return bool(api.runs(DAG))
+
+    until("a run begins by itself", there, 300, every_s=2)
     with stack.airflow() as api:
-        until("a run begins by itself", lambda: bool(api.runs(DAG)), 300)
         return str(api.runs(DAG)[-1]["dag_run_id"])
 
 
@@ -64,7 +69,7 @@ def until_running(stack: Stack, run_id: str, task: str, within_s: float = RUN_S)
         found[:] = [t for t in found if t.state == "running"]
         return bool(found)
 
-    until(f"{task} of {run_id} runs", runs, within_s, every_s=0.2)
+    until(f"{task} of {run_id} runs", runs, within_s, every_s=0.3)
     return found[0]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 from stack import run as weekly
-from stack.engine import PROJECT, Stack, until
+from stack.engine import PROJECT, FaultyStack, Stack, until
 from stack.table import Row, Table
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
@@ -44,12 +44,16 @@ class Hit:
 @contextmanager
 def during(stack: Stack, table: Table, fault: str, run_id: str, task: str) -> Iterator[Hit]:
     """Begin a run, break something while the task is at work, see the run end green."""
-    before = weekly.forecasts(stack, LIGHT)
-    weekly.begin(stack, run_id)
-    weekly.until_running(stack, run_id, task)
     hit = Hit(stack, run_id)
-    yield hit
-    weekly.until_done(stack, run_id)
+    try:
+        before = weekly.forecasts(stack, LIGHT)
+        weekly.begin(stack, run_id)
+        weekly.until_running(stack, run_id, task)
+        yield hit
+        weekly.until_done(stack, run_id)
+    except FaultyStack as err:
+        table.add(Row(fault, f"FAILED: {err}", None, "not known"))
+        raise
     tries = [f"{name} ({n} tries)" for name, n in weekly.tries_of(stack, run_id).items()]
     lost = weekly.lost(before, weekly.forecasts(stack, LIGHT), tries)
     table.add(Row(fault, f"{hit.happened}; run green", hit.recovery_s, lost))
