@@ -26,11 +26,11 @@ INSTALL_LOCKED = PIP="$(PIP)" PYTHON="$(BIN)/python" TORCH_INDEX="$(TORCH_INDEX)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install llama demo test test-slow bench coverage check site up down status clean lock
+.PHONY: help install llama demo test test-slow stack-test bench coverage check site up down status clean lock
 
 help: ## print this list
 	@echo "denguard: make <target>"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make the local environment (.venv) from requirements.lock; needs the network once
 
@@ -38,13 +38,16 @@ demo: $(STAMP) ## install, start everything here, follow the weekly run, show it
 	@$(BIN)/denguard demo
 
 # Compiled files are kept, whatever the shell says: without them each process compiles ours and the tests anew.
-test test-slow bench: export PYTHONDONTWRITEBYTECODE :=
+test test-slow stack-test bench: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 test-slow: $(STAMP) ## run the tests that take over half a minute each; before a release
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m slow
+
+stack-test: $(STAMP) ## the containers for real: up from nothing, a week, faults, a table (Docker; most of an hour)
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -m stack tests/stack -x -s
 
 bench: $(STAMP) ## time the work beside its rivals on a quiet machine (15 min); benchmarks/results/latest.json
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.speed $(NAMES)

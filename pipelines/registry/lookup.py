@@ -131,6 +131,15 @@ def _reason(err: Exception) -> str:
     return line
 
 
+def _is_unknown(client: MlflowClient, err: MlflowException, model_name: str) -> bool:
+    """Whether the registry has no such model, version or alias."""
+    if err.error_code in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
+        return True
+    # An MLflow with users refuses a model that it does not know like one that is somebody else's.
+    refused = err.error_code == "PERMISSION_DENIED"
+    return refused and not client.search_registered_models(f"name = '{model_name}'")
+
+
 def lookup(
     alias: str, paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
 ) -> Registered | None:
@@ -143,7 +152,7 @@ def lookup(
         try:
             return registered(client.get_model_version_by_alias(model_name, alias))
         except MlflowException as err:
-            if err.error_code in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
+            if _is_unknown(client, err, model_name):
                 return None
             raise
 
@@ -171,7 +180,7 @@ def find_version(
         try:
             return registered(client.get_model_version(model_name, str(version)))
         except MlflowException as err:
-            if err.error_code not in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
+            if not _is_unknown(client, err, model_name):
                 raise
             return None
 

@@ -1,0 +1,17 @@
+#!/bin/sh
+# The password reaches the server in a file of this container's memory, so that no process list shows it;
+# exec, so that a stop reaches the server and it writes down what it holds.
+set -eu
+umask 077
+# `new,old` while it is changed: both are good.
+passwords=$(sed 's/^/>/; s/,/ >/g' /run/secrets/redis_password)
+cat > /run/redis/redis.conf <<CONF
+protected-mode no
+dir /data
+appendonly yes
+maxmemory 384mb
+maxmemory-policy noeviction
+user default off
+user airflow on $passwords ~* &* +@all -@admin -@dangerous +info
+CONF
+exec redis-server /run/redis/redis.conf

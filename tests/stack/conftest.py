@@ -1,0 +1,53 @@
+"""The stack of the profiles workers and s3, brought up once and broken again and again.
+
+Outside the default run (`make stack-test`): it builds images and takes most of an hour. Settings:
+DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;
+DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up;
+DENGUARD_STACK_TABLE, where the table goes as JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stack.engine import ROOT, Stack, engine_is_there
+from stack.table import Table
+
+PORTS = {
+    "PROXY_HTTP_PORT": "28080",
+    "PROXY_HTTPS_PORT": "24443",
+    "PROXY_AIRFLOW_PORT": "28443",
+    "PROXY_MLFLOW_PORT": "29443",
+}
+
+
+@pytest.fixture(scope="session")
+def table() -> Iterator[Table]:
+    """What this run saw; printed at its end, whatever happened."""
+    default = ROOT / "artifacts" / "stack-test" / "table.json"
+    made = Table(Path(os.environ.get("DENGUARD_STACK_TABLE", default)))
+    yield made
+    sys.stderr.write(f"\n{made.text()}\n\nwritten to {made.file}\n")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """An installation that is laid out; the first test brings it up."""
+    if why := engine_is_there():
+        pytest.skip(f"no Docker engine with Compose: {why}")
+    if standing := os.environ.get("DENGUARD_STACK_FOLDER"):
+        yield Stack(Path(standing), PORTS)
+        return
+    folder = tempfile.mkdtemp(prefix="denguard-stack-")
+    made = Stack(Path(folder), PORTS)
+    made.lay_out()
+    yield made
+    if os.environ.get("DENGUARD_STACK_KEEP") != "1":
+        made.compose("--profile", "*", "down", "-v", timeout_s=600, check=False)
+        shutil.rmtree(folder)

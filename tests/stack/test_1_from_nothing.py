@@ -1,0 +1,82 @@
+"""Up from nothing on a real engine, the first week by itself, and an answer of the endpoint.
+
+In the order of the files: each test leaves the stack up for the next one.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from stack import run as weekly
+from stack.engine import Stack, until
+from stack.table import Row, Table
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
+HEAVY, LIGHT, SCHEDULER = "worker-cpu-heavy", "worker-default", "airflow-scheduler"
+LASTING = (
+    "postgres", "redis", "s3", "mlflow", "airflow-api-server", SCHEDULER, "airflow-dag-processor",
+    LIGHT, HEAVY, "serving", "proxy", "watch",
+)  # fmt: skip
+HEALTHY_S = 900
+
+
+def all_healthy(stack: Stack) -> bool:
+    return all(stack.healthy(service) for service in LASTING)
+
+
+def test_it_comes_up_from_nothing(stack: Stack, table: Table) -> None:
+    began = time.monotonic()
+    stack.build()
+    table.figure("images built, seconds", round(time.monotonic() - began))
+    stack.init("workers", "s3")
+    began = time.monotonic()
+    stack.compose("up", "-d", "--no-build", timeout_s=HEALTHY_S)
+    until("every service is healthy", lambda: all_healthy(stack), HEALTHY_S, every_s=3)
+    table.figure("up from nothing, seconds", round(time.monotonic() - began))
+
+
+def test_no_secret_is_seen_from_outside(stack: Stack) -> None:
+    names = [p.name for p in (stack.folder / "secrets").iterdir() if p.stat().st_size > 20]
+    values = {stack.secret(n) for n in names if not n.endswith(".pem") and "sha256" not in n}
+    for service in LASTING:
+        shown = stack.docker("inspect", stack.container(service))
+        shown += stack.docker("top", stack.container(service), "-eo", "pid,args")
+        assert not [v for v in values if v in shown], service
+
+
+def test_a_worker_that_is_killed_gives_its_shard_to_the_next_try(
+    stack: Stack, table: Table
+) -> None:
+    run_id = weekly.first_run(stack)
+    shard = weekly.until_running(stack, run_id, "embed_shard")
+    stack.kill_tree(HEAVY)
+
+    def again() -> bool:
+        now = [t for t in weekly.tasks_of(stack, run_id) if t.title == shard.title]
+        return now[0].try_number > shard.try_number and now[0].state in {"running", "success"}
+
+    took = until("the shard is tried again", again, 300)
+    weekly.until_done(stack, run_id)
+    tries = [f"{task} ({n} tries)" for task, n in weekly.tries_of(stack, run_id).items()]
+    happened = "container back by itself; the shard was tried again; run green"
+    table.add(Row("kill -9 of the worker during embed_shard", happened, took, f"{tries}"))
+    assert took < 120
+
+
+def test_the_endpoint_answers_with_the_new_champion(stack: Stack, table: Table) -> None:
+    took = until(
+        "the endpoint is ready", lambda: stack.endpoint("/health/ready").status_code == 200, 120
+    )
+    table.figure("endpoint ready after the first run, seconds", round(took))
+    answer = stack.endpoint("/forecast")
+    assert answer.status_code == 200
+
+
+def test_a_run_that_repeats_its_work_forecasts_the_same(stack: Stack, table: Table) -> None:
+    before = weekly.forecasts(stack, LIGHT)
+    began = time.monotonic()
+    weekly.begin(stack, "again")
+    weekly.until_done(stack, "again")
+    table.figure("a run that repeats its work, seconds", round(time.monotonic() - began))
+    assert before and weekly.lost(before, weekly.forecasts(stack, LIGHT), ()) == "nothing"
