@@ -146,8 +146,8 @@ class Database:
 
 
 def find_databases(paths: DeploymentPaths, needed: Iterable[str] = ()) -> list[Database]:
-    """Databases of this deployment that can be reached from here; Airflow's may be none, and MLflow's
-    users have one only where it has users.
+    """Databases of this deployment that can be reached from here; Airflow's may be none, and so may
+    that of MLflow's users.
 
     Args:
         needed: that must be known, though they may not exist yet.

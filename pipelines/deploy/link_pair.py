@@ -1,4 +1,4 @@
-"""The certificate by which a second host's workers and this one know each other (docs/second-host.md)."""
+"""The certificate by which a second host's workers and this one know each other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,5 @@ def new_pair() -> str:
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
-    secret = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return (made.public_bytes(pem) + secret).decode().strip()

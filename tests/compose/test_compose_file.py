@@ -101,7 +101,7 @@ def secrets_read_by(service: dict[str, Any]) -> set[str]:
     read = {v.removeprefix("/run/secrets/") for v in values if v.startswith("/run/secrets/")}
     read |= {name for v in values for name in re.findall(r"\{secret:([a-z0-9_]+)\}", v)}
     mounted = [v.split(":")[0] for v in service.get("volumes", []) if v.startswith("./deploy/")]
-    for script in mounted:
+    for script in (path for path in mounted if (ROOT / path).is_file()):
         text = (ROOT / script).read_text(encoding="utf-8")
         read |= set(re.findall(r"/run/secrets/([a-z0-9_]+)", text))
         read |= {
