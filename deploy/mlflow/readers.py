@@ -30,12 +30,12 @@ def only_reads(method: str, path: str) -> bool:
 
 def authenticate() -> Authorization | Response:
     """The user of this request, or the answer to it: 401 without one, 403 to a reader's change."""
-    from flask import Response, make_response, request
+    from flask import Response, request
     from mlflow.server import auth
 
-    who = auth.authenticate_request_basic_auth()
+    who: Authorization | Response = auth.authenticate_request_basic_auth()
     if isinstance(who, Response) or only_reads(request.method, request.path):
         return who
     if who.username in WRITERS or auth.store.get_user(who.username).is_admin:
         return who
-    return make_response(_REFUSED, 403)
+    return Response(_REFUSED, 403)
