@@ -124,7 +124,7 @@ def test_too_many_callers_are_refused_at_once_and_then_all_is_as_before(
     asks = [replace(a, may_be_away=lambda: True) for a in place.of_endpoint() if a.method == "POST"]
     answers = asyncio.run(
         call(
-            [Callers(TOO_MANY_CALLERS, asks, 0.05)],
+            [Callers(TOO_MANY_CALLERS, asks, 0.5)],
             place.trusted,
             lambda: time.monotonic() < until_s,
         )
