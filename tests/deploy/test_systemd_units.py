@@ -110,6 +110,33 @@ def test_no_unit_holds_a_secret_or_names_one_that_is_not_loaded() -> None:
         assert len(loaded) == text.count("LoadCredential="), unit.name
 
 
+def started(unit: Path, place: Path) -> dict[str, str]:
+    """The environment that a unit's command gets by the real entry point, with made-up secrets."""
+    text = unit.read_text().replace("%d", str(place))
+    for name in re.findall(r"^LoadCredential=(\S+?):", text, re.M):
+        (place / name).write_text(f"secret-of-{name}")
+    named = " ".join(re.findall(r"^Environment=(.*)$", text, re.M)).split()
+    given = settings("\n".join([*named, (UNITS / "denguard.env").read_text()]))
+    seen = subprocess.run(
+        ["/bin/sh", str(ROOT / "deploy" / "entrypoint.sh"), "/usr/bin/env", "-0"],
+        env={**given, "PATH": "/usr/bin:/bin", "DENGUARD_SECRETS_DIR": str(place)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    return dict(line.split("=", 1) for line in seen.split("\0") if line)
+
+
+@pytest.mark.parametrize(
+    "unit", [u for u in SERVICES if "entrypoint.sh" in u.read_text()], ids=lambda path: path.stem
+)
+def test_a_command_gets_each_secret_that_its_unit_loads(unit: Path, tmp_path: Path) -> None:
+    environment = started(unit, tmp_path)
+    unused = [p.name for p in tmp_path.iterdir() if p.read_text() not in str(environment)]
+    assert unused == []
+
+
 def test_the_target_starts_every_unit() -> None:
     wanted = set(re.findall(r"denguard-[a-z-]+\.\w+", (UNITS / "denguard.target").read_text()))
     there = {path.name for path in [*SERVICES, *UNITS.glob("*.timer")]}
