@@ -110,6 +110,15 @@ def test_no_unit_holds_a_secret_or_names_one_that_is_not_loaded() -> None:
         assert len(loaded) == text.count("LoadCredential="), unit.name
 
 
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.stem)
+def test_no_setting_of_a_unit_is_overruled_by_a_file_of_settings(unit: Path) -> None:
+    """systemd takes EnvironmentFile over Environment, wherever the lines stand."""
+    files = (ROOT / ".env.example").read_text() + (UNITS / "denguard.env").read_text()
+    lines = re.findall(r"^Environment=(.*)$", unit.read_text(), re.M)
+    named = {word.split("=", 1)[0] for word in " ".join(lines).split()}
+    assert named.isdisjoint(settings(files))
+
+
 def started(unit: Path, place: Path) -> dict[str, str]:
     """The environment that a unit's command gets by the real entry point, with made-up secrets."""
     text = unit.read_text().replace("%d", str(place))

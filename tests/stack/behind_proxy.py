@@ -191,14 +191,19 @@ class BehindProxy:
             "stats", "--no-stream", "--format", "{{.MemUsage}}", self.stack.container(service)
         ).strip()
 
-    def refused_s(self, since: str) -> list[float]:
-        """Seconds that each 429 or 503 took by the proxy's own log, since a time of Docker's."""
+    def predictions_s(self, since: str) -> dict[int, list[float]]:
+        """Status -> seconds of each POST /predictions by the proxy's own log, since a time of
+        Docker's."""
         done = subprocess.run(
             ["docker", "logs", "--since", since, self.stack.container("proxy")],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
-        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return [float(line["seconds"]) for line in lines if line["status"] in (429, 503)]
+        found: dict[int, list[float]] = {}
+        for text in done.stdout.splitlines():
+            line = json.loads(text) if text.startswith("{") else {}
+            if line.get("path") == "/predictions":
+                found.setdefault(int(line["status"]), []).append(float(line["seconds"]))
+        return found
 
 
 def until_restarted(stack: Stack) -> float:
