@@ -197,7 +197,7 @@ def test_a_disk_that_fills_up_is_named(bring: Fetcher, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device", "data")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match="the disk is full: .* are needed"):
+    with pytest.raises(StoreError, match=r"the disk is full: .* are needed"):
         bring()
 
 
