@@ -55,4 +55,4 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> None:
-    """In the place of the fixture for all tests: containers have addresses of this host's bridge."""
+    """In the place of the fixture for all tests: containers have addresses of a bridge."""
