@@ -116,7 +116,7 @@ def test_each_container_is_given_the_secrets_that_it_reads_and_no_other(
     for name, service in services.items():
         assert set(service.get("secrets", [])) >= secrets_read_by(service), name
         extra = set(service.get("secrets", [])) - secrets_read_by(service)
-        # Scheduler and DAG processor share the workers' list, which has Redis'; the proxy looks into
+        # Scheduler and DAG processor share the workers' list with Redis'; the proxy looks into
         # the folder.
         assert extra <= {"redis_password", "cert.pem", "key.pem"}, name
 
