@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack.engine import ROOT, Stack, engine_is_there
-from stack.table import Table
+from support.stack.engine import ROOT, Stack, engine_is_there
+from support.stack.table import Table
 
 PORTS = {
     "PROXY_HTTP_PORT": "28080",
