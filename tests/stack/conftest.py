@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack.engine import ROOT, Stack, engine_is_there
-from stack.table import Table
+from support.stack.engine import ROOT, Stack, engine_is_there
+from support.stack.table import Table
 
 PORTS = {
     "PROXY_HTTP_PORT": "28080",
@@ -51,3 +51,8 @@ def stack() -> Iterator[Stack]:
     if os.environ.get("DENGUARD_STACK_KEEP") != "1":
         made.compose("--profile", "*", "down", "-v", timeout_s=600, check=False)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> None:
+    """In the place of the fixture for all tests: containers have addresses of a bridge."""
