@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack.engine import ROOT, Stack, engine_is_there
-from stack.table import Table
+from support.stack.engine import ROOT, Stack, engine_is_there
+from support.stack.table import Table
 
 _PORT_NAMES = ("PROXY_HTTP_PORT", "PROXY_HTTPS_PORT", "PROXY_AIRFLOW_PORT", "PROXY_MLFLOW_PORT")
 _PORTS = os.environ.get("DENGUARD_STACK_PORTS", "28080,24443,28443,29443")
@@ -50,3 +50,8 @@ def stack() -> Iterator[Stack]:
     if os.environ.get("DENGUARD_STACK_KEEP") != "1":
         made.compose("--profile", "*", "down", "-v", timeout_s=600, check=False)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> None:
+    """In the place of the fixture for all tests: containers have addresses of a bridge."""

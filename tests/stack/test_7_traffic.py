@@ -15,10 +15,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from stack.behind_proxy import BehindProxy
-from stack.engine import Stack, until
-from stack.table import Row, Table
-from stack.traffic import Answers, Callers, call, quantile, spread
+from support.stack.behind_proxy import BehindProxy
+from support.stack.engine import Stack, until
+from support.stack.table import Row, Table
+from support.stack.traffic import Answers, Callers, call, quantile, spread
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
 TRAFFIC_S = float(os.environ.get("DENGUARD_STACK_TRAFFIC_S", "600"))

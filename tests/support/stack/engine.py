@@ -18,7 +18,7 @@ import httpx
 from pipelines.errors import ServiceError
 from pipelines.local.airflow_api import AirflowApi
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PROJECT = os.environ.get("DENGUARD_STACK_PROJECT", "denguard-stack-test")
 DAG = "retraining"
 _CALL_S = 120

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from stack.engine import DAG, FaultyStack, Stack, until
-from stack.traffic import Ask
+from support.stack.engine import DAG, FaultyStack, Stack, until
+from support.stack.traffic import Ask
 
 from pipelines.contracts import CHAMPION
 from pipelines.registry.named import MODEL_NAME
