@@ -2,7 +2,9 @@
 
 Outside the default run (`make stack-test`): it builds images and takes most of an hour. Settings:
 DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;
-DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up;
+DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up, whose
+key of the endpoint is DENGUARD_STACK_KEY; DENGUARD_STACK_PROJECT and DENGUARD_STACK_PORTS, another
+name and ports; DENGUARD_STACK_TRAFFIC_S, seconds of the mixed traffic (600);
 DENGUARD_STACK_TABLE, where the table goes as JSON.
 """
 
@@ -19,12 +21,9 @@ import pytest
 from support.stack.engine import ROOT, Stack, engine_is_there
 from support.stack.table import Table
 
-PORTS = {
-    "PROXY_HTTP_PORT": "28080",
-    "PROXY_HTTPS_PORT": "24443",
-    "PROXY_AIRFLOW_PORT": "28443",
-    "PROXY_MLFLOW_PORT": "29443",
-}
+_PORT_NAMES = ("PROXY_HTTP_PORT", "PROXY_HTTPS_PORT", "PROXY_AIRFLOW_PORT", "PROXY_MLFLOW_PORT")
+_PORTS = os.environ.get("DENGUARD_STACK_PORTS", "28080,24443,28443,29443")
+PORTS = dict(zip(_PORT_NAMES, _PORTS.split(","), strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +41,7 @@ def stack() -> Iterator[Stack]:
     if why := engine_is_there():
         pytest.skip(f"no Docker engine with Compose: {why}")
     if standing := os.environ.get("DENGUARD_STACK_FOLDER"):
-        yield Stack(Path(standing), PORTS)
+        yield Stack(Path(standing), PORTS, os.environ.get("DENGUARD_STACK_KEY", ""))
         return
     folder = tempfile.mkdtemp(prefix="denguard-stack-")
     made = Stack(Path(folder), PORTS)

@@ -19,7 +19,7 @@ from pipelines.errors import ServiceError
 from pipelines.local.airflow_api import AirflowApi
 
 ROOT = Path(__file__).resolve().parents[3]
-PROJECT = "denguard-stack-test"
+PROJECT = os.environ.get("DENGUARD_STACK_PROJECT", "denguard-stack-test")
 DAG = "retraining"
 _CALL_S = 120
 _BUILD_S = 3600
