@@ -26,7 +26,7 @@ INSTALL_LOCKED = PIP="$(PIP)" PYTHON="$(BIN)/python" TORCH_INDEX="$(TORCH_INDEX)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install llama demo test test-slow stack-test bench coverage check site up down status clean lock
+.PHONY: help install llama demo test test-slow stack-test bench coverage check check-supply site up down status clean lock
 
 help: ## print this list
 	@echo "denguard: make <target>"
@@ -66,6 +66,22 @@ check: $(STAMP) ## ruff, mypy and the import contracts; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy -n 2 || { [ $$? = 2 ] && $(BIN)/mypy; }
 	@$(BIN)/lint-imports
+
+# One list for each image: what it installs from the lock. The tool has an environment of its own, so that it
+# is no dependency of ours; it reads the lock and asks nobody.
+CYCLONEDX = cyclonedx-bom==7.5.0
+SUPPLY    = artifacts/supply
+check-supply: $(STAMP) ## SBOMs (CycloneDX) of both images into artifacts/supply, scanned by OSV_DB=all.zip if given
+	@mkdir -p $(SUPPLY)
+	@test -x $(VENV)/supply/bin/cyclonedx-py || { $(PYTHON) -m venv $(VENV)/supply && \
+		$(VENV)/supply/bin/python -m pip install -q $(CYCLONEDX); } || \
+		{ echo "$(CYCLONEDX) cannot be installed. What to do: give pip an index (PIP_INDEX_URL)"; exit 1; }
+	@for extra in production serving; do \
+		grep -E "# (.* )?($$extra|build)( |$$)" requirements.lock | $(VENV)/supply/bin/python -W ignore -m cyclonedx_py \
+			requirements --output-reproducible --validate --pyproject pyproject.toml -o $(SUPPLY)/$$extra.cdx.json - || exit 1; \
+	done
+	@$(BIN)/python -m pipelines.local.supply $(if $(OSV_DB),--database "$(OSV_DB)") \
+		$(SUPPLY)/production.cdx.json $(SUPPLY)/serving.cdx.json
 
 up: $(STAMP) ## start Airflow, MLflow and the endpoint on free ports of this machine
 	@$(BIN)/denguard up

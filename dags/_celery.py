@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 CONFIG = dict(DEFAULT_CELERY_CONFIG)
 ALIVE = Path("/tmp/worker-alive")  # noqa: S108 of this container alone; its health check looks at the age
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 @worker_init.connect

@@ -12,6 +12,8 @@ from pathlib import Path
 from pipelines.encoder_config import Frozen
 from pipelines.errors import ConfigError
 
+# Addresses of databases that the services of one machine use in place of SQLite files of their own.
+AIRFLOW_DATABASE, MLFLOW_DATABASE = "DENGUARD_AIRFLOW_DATABASE", "DENGUARD_MLFLOW_DATABASE"
 LINES = "lines"  # folder of a deployment's further lines
 _LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -66,9 +68,15 @@ class DeploymentPaths(Frozen):
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's address: MLFLOW_TRACKING_URI, else one SQLite file under artifacts/."""
+        """MLflow's address: MLFLOW_TRACKING_URI, else the database of this machine's MLflow."""
+        return os.environ.get("MLFLOW_TRACKING_URI", self.own_mlflow)
+
+    @property
+    def own_mlflow(self) -> str:
+        """Database of the MLflow that `up` starts: DENGUARD_MLFLOW_DATABASE, else one SQLite file
+        under artifacts/."""
         default = f"sqlite:///{self.artifacts / 'mlflow' / 'mlflow.db'}"
-        return os.environ.get("MLFLOW_TRACKING_URI", default)
+        return os.environ.get(MLFLOW_DATABASE) or default
 
 
 _line: ContextVar[str | None] = ContextVar("line", default=None)

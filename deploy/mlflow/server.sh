@@ -16,5 +16,5 @@ unset MLFLOW_AUTH_DATABASE_URI
 export MLFLOW_AUTH_CONFIG_PATH=/tmp/basic_auth.ini
 # One worker: under starvation MLflow's supervisor killed the second one again and again, and what is
 # cached of users is then never older than the last change.
-exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 \
+exec mlflow server --app-name basic-auth --host "${MLFLOW_LISTEN:-0.0.0.0}" --port 5000 --workers 1 \
     --artifacts-destination "$MLFLOW_FILES" --allowed-hosts "$MLFLOW_HOSTS"

@@ -3,12 +3,12 @@
 # a password that was rotated is set, and what an installation of the first version left to the superuser
 # `denguard` gets its owner.
 set -euo pipefail
-export PGPASSWORD
-PGPASSWORD=$(cat /run/secrets/postgres_password)
+export PGPASSWORD DENGUARD_SECRETS_DIR=${DENGUARD_SECRETS_DIR:-/run/secrets}
+PGPASSWORD=$(cat "$DENGUARD_SECRETS_DIR/postgres_password")
 
 psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet <<'SQL'
-\set airflow_password `cat /run/secrets/airflow_db_password`
-\set mlflow_password `cat /run/secrets/mlflow_db_password`
+\set airflow_password `cat "$DENGUARD_SECRETS_DIR/airflow_db_password"`
+\set mlflow_password `cat "$DENGUARD_SECRETS_DIR/mlflow_db_password"`
 SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['airflow', 'mlflow']) name
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 ALTER ROLE airflow LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'airflow_password';

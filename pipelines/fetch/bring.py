@@ -78,6 +78,7 @@ def fetch(
     Raises:
         FetchError: the terms are not accepted, the disk is too small, or not every file came whole
             (each is named; the others are in place).
+        StoreError: the disk is full.
     """
     dataset, to = DATASETS[name], to.absolute()
     base = dataset.address(base_url)

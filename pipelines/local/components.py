@@ -14,6 +14,7 @@ from pipelines.config import load_profile
 from pipelines.errors import ConfigError
 from pipelines.local.layout import ADMIN, Layout, Secrets
 from pipelines.local.processes import MARKER
+from pipelines.ops.airflow import own_airflow_uri
 from pipelines.ops.settings import AlertSettings
 
 HOST = "127.0.0.1"
@@ -132,7 +133,7 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         "API__BASE_URL": at["airflow"],
         "API__SECRET_KEY": secrets.session_key,
         "API_AUTH__JWT_SECRET": secrets.jwt_secret,
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "DATABASE__SQL_ALCHEMY_CONN": own_airflow_uri(layout.paths),
         "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
         "LOGGING__BASE_LOG_FOLDER": home / "logs",
         "LOGGING__WORKER_LOG_SERVER_PORT": ports["worker_log"],
@@ -190,15 +191,11 @@ def base_env(layout: Layout) -> dict[str, str]:
 
 
 def _mlflow_argv(layout: Layout, port: str) -> tuple[str, ...]:
-    folder = layout.paths.artifacts / "mlflow"
-    store, files = f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts")
     return (
         "mlflow",
         "server",
-        "--backend-store-uri",
-        store,
         "--artifacts-destination",
-        files,
+        str(layout.paths.artifacts / "mlflow" / "artifacts"),
         "--host",
         HOST,
         "--port",
@@ -209,8 +206,13 @@ def _mlflow_argv(layout: Layout, port: str) -> tuple[str, ...]:
 
 
 def _mlflow_env(layout: Layout) -> dict[str, str]:
-    # Job execution costs 1.0 to 1.6 GiB of memory and nothing here uses it.
-    return {**base_env(layout), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return {
+        **base_env(layout),
+        # Not an argument: the address of a server holds a password.
+        "MLFLOW_BACKEND_STORE_URI": layout.paths.own_mlflow,
+        # Job execution costs 1.0 to 1.6 GiB of memory and nothing here uses it.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
 
 
 def _endpoint_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Start, watch and stop the services of one machine: Airflow's four, MLflow and the endpoint.
 
-Development only: SQLite, one writer, Airflow's simple users. Several machines: docker-compose.yml.
+SQLite and one writer, or two databases of a PostgreSQL (docs/without-docker.md); Airflow's simple
+users. Several machines: docker-compose.yml.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from importlib.metadata import version
 from rich.console import Console
 
 from pipelines.config import DeploymentPaths
-from pipelines.errors import ServiceError
+from pipelines.contracts import content_id
+from pipelines.deployment_paths import AIRFLOW_DATABASE, MLFLOW_DATABASE
+from pipelines.errors import ConfigError, ServiceError
 from pipelines.local.components import Component, airflow_env, free_ports
 from pipelines.local.health import wait_healthy
 from pipelines.local.layout import ADMIN, Layout, ensure_secrets
@@ -28,11 +31,13 @@ from pipelines.local.processes import (
     stop,
 )
 from pipelines.local.services import Services, State, load_state, save_state
+from pipelines.ops.airflow import own_airflow_uri
 from pipelines.storage import write_atomic
 from pipelines.storage.lock import locked
 
 MIGRATE_TIMEOUT_S = 300.0
 _LOCK_TIMEOUT_S = 30.0
+_POSTGRES = "postgresql+psycopg2://"  # SQLAlchemy 2.1 reads a bare one as another driver's
 STACK_VARIABLE = "DENGUARD_STACK"  # who runs the services instead: compose, systemd, ...
 API_VARIABLE = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"  # of whatever runs tasks of Airflow
 console = Console(soft_wrap=True, highlight=False)
@@ -42,9 +47,11 @@ def up(paths: DeploymentPaths) -> Services:
     """Start what does not run and wait until all of it is healthy; running services are kept.
 
     Raises:
+        ConfigError: a database is named that is no PostgreSQL.
         ServiceError: a service died, or was not healthy in time; its log is named.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every look at a health page
+    _check_databases(paths)
     layout = Layout(paths)
     layout.make()
     with _lock(layout):
@@ -170,8 +177,8 @@ def _prepare(services: Services) -> None:
     layout = services.layout
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     prepare(layout.paths)
-    stamp = layout.airflow_home / "migrated"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == version("apache-airflow"):
+    stamp, wanted = layout.airflow_home / "migrated", _migrated(layout)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
     console.print("setting up Airflow's database")
     env = airflow_env(layout, services.secrets, services.state.ports)
@@ -192,7 +199,27 @@ def _prepare(services: Services) -> None:
             where=str(log),
             fix="read that log; if the database is damaged, make clean starts anew",
         )
-    write_atomic(stamp, version("apache-airflow"))
+    write_atomic(stamp, wanted)
+
+
+def _migrated(layout: Layout) -> str:
+    """What is noted of a database that was set up: Airflow's version, and which database it is."""
+    installed, address = version("apache-airflow"), own_airflow_uri(layout.paths)
+    own = address.startswith("sqlite:")
+    return installed if own else f"{installed} {content_id(address)}"
+
+
+def _check_databases(paths: DeploymentPaths) -> None:
+    for name, address in (
+        (AIRFLOW_DATABASE, own_airflow_uri(paths)),
+        (MLFLOW_DATABASE, paths.own_mlflow),
+    ):
+        if not address.startswith(("sqlite:", _POSTGRES)):
+            raise ConfigError(
+                f"{name} is no address of a PostgreSQL with its driver",
+                where=name,
+                fix=f"write {_POSTGRES}user:password@host:5432/database, or unset it for SQLite",
+            )
 
 
 def _start(services: Services, parts: list[Component], known: bool) -> None:

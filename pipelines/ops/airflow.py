@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.config import DeploymentPaths
+from pipelines.deployment_paths import AIRFLOW_DATABASE
 from pipelines.errors import ServiceError
 
 AIRFLOW_URI = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -25,12 +26,12 @@ def airflow_environment(paths: DeploymentPaths) -> dict[str, str] | None:
     if os.environ.get(AIRFLOW_URI) or os.environ.get(f"{AIRFLOW_URI}_CMD"):
         return dict(os.environ)
     home = _own_home(paths)
-    if not (home / "airflow.db").is_file():
+    if not os.environ.get(AIRFLOW_DATABASE) and not (home / "airflow.db").is_file():
         return None
     bin_folder = str(Path(sys.executable).parent)
     return {
         **os.environ,
-        AIRFLOW_URI: f"sqlite:///{home / 'airflow.db'}",
+        AIRFLOW_URI: own_airflow_uri(paths),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -53,8 +54,9 @@ def airflow_uri(paths: DeploymentPaths) -> str:
 
 
 def own_airflow_uri(paths: DeploymentPaths) -> str:
-    """Address of the database that services of one machine have, made or not."""
-    return f"sqlite:///{_own_home(paths) / 'airflow.db'}"
+    """Address of the database that services of one machine have, made or not:
+    DENGUARD_AIRFLOW_DATABASE, else a SQLite file."""
+    return os.environ.get(AIRFLOW_DATABASE) or f"sqlite:///{_own_home(paths) / 'airflow.db'}"
 
 
 def log_folder(environment: Mapping[str, str]) -> Path:

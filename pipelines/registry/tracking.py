@@ -82,7 +82,8 @@ def experiment_id(client: MlflowClient, paths: DeploymentPaths) -> str:
     """Id of the experiment; made on first use.
 
     Its files go where DENGUARD_MLFLOW_ARTIFACTS_URI said at that time (s3://, or a folder's file://
-    address), else a file database keeps them under artifacts/. Over http the server decides.
+    address), else this machine's own MLflow keeps them under artifacts/; over http the server
+    decides.
     """
     found: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
@@ -101,7 +102,7 @@ def _artifacts_uri(paths: DeploymentPaths) -> str | None:
         return None
     if given := os.environ.get("DENGUARD_MLFLOW_ARTIFACTS_URI"):
         return given
-    local = sqlite_file(paths.tracking_uri) is not None
+    local = sqlite_file(paths.tracking_uri) is not None or paths.tracking_uri == paths.own_mlflow
     return (paths.artifacts / "mlflow" / "artifacts").as_uri() if local else None
 
 

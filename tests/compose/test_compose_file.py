@@ -103,7 +103,7 @@ def secrets_read_by(service: dict[str, Any]) -> set[str]:
     mounted = [v.split(":")[0] for v in service.get("volumes", []) if v.startswith("./deploy/")]
     for script in (path for path in mounted if (ROOT / path).is_file()):
         text = (ROOT / script).read_text(encoding="utf-8")
-        read |= set(re.findall(r"/run/secrets/([a-z0-9_]+)", text))
+        read |= set(re.findall(r"(?:/run/secrets|DENGUARD_SECRETS_DIR)/([a-z0-9_]+)", text))
         read |= {
             n for line in re.findall(r"^ *identity \w+ (\w+ \w+)", text, re.M) for n in line.split()
         }

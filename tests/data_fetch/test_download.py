@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from support.publisher import FIRST, HURRIED, ROOT, SCENES, SIZES, Fetcher, Site, page, publish
 
-from pipelines.errors import FetchError
+from pipelines.errors import FetchError, StoreError
 from pipelines.fetch import web
 
 LAST = SCENES + "image_2016-01-17.tiff"
@@ -197,7 +197,7 @@ def test_a_disk_that_fills_up_is_named(bring: Fetcher, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device", "data")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FetchError, match="the disk is full"):
+    with pytest.raises(StoreError, match=r"the disk is full: .* are needed"):
         bring()
 
 

@@ -157,5 +157,7 @@ def test_validation_finds_the_same_in_texts_as_in_categoricals(tmp_path: Path) -
     for name in ("gx_results.json", "quarantine.csv", "issues.json", "revised.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     files = [result.tables.save(tmp_path / str(n)) for n, result in enumerate((one, other))]
-    for path in files[0].glob("*.parquet"):
-        assert path.read_bytes() == (files[1] / path.name).read_bytes()
+    written = [path for path in files[0].rglob("*.parquet") if path.is_file()]
+    assert written
+    for path in written:
+        assert path.read_bytes() == (files[1] / path.relative_to(files[0])).read_bytes()

@@ -27,7 +27,7 @@ SECRETS = {
     "link.pem": ("-----BEGIN CERTIFICATE-----", "no key in PEM"),
 }
 SETTINGS = {
-    "A_PORT=7001\nB_PORT=7001": "port of A_PORT",
+    "A_PORT=18443\nB_PORT=18443": "port of A_PORT",
     "A_PORT=80800": "between 1 and 65535",
     "A_PORT=": "between 1 and 65535",
     "DENGUARD_SECRETS=/etc/denguard": "./secrets alone",

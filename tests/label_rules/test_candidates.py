@@ -62,7 +62,7 @@ def _same(one: Examples, other: Examples) -> None:
 
 
 def test_horizons_read_together_are_those_read_alone_from_one_reading(prepared: Prepared) -> None:
-    with mock.patch.object(read.pq, "read_table", wraps=read.pq.read_table) as reads:
+    with mock.patch.object(read, "read_rows", wraps=read.read_rows) as reads:
         together = load_horizons(prepared.features, (1, 4))
     assert reads.call_count == 1
     for horizon, rows in together.items():

@@ -11,12 +11,13 @@ import pytest
 
 from dags._limits import STEP_LIMITS
 from pipelines.config import DeploymentPaths
-from pipelines.errors import ServiceError, StoreError
+from pipelines.errors import ConfigError, ServiceError, StoreError
 from pipelines.local import supervisor
 from pipelines.local.components import PORT_NAMES, Component, components, free_ports
 from pipelines.local.layout import Layout, ensure_secrets
 from pipelines.local.processes import Recorded
 from pipelines.local.services import Services, State, load_state, save_state
+from pipelines.ops.airflow import airflow_uri
 
 
 @pytest.fixture
@@ -174,3 +175,42 @@ def test_a_task_outlives_an_api_server_that_is_away_for_two_minutes(layout: Layo
     pauses = int(env["AIRFLOW__WORKERS__EXECUTION_API_RETRIES"]) - 1
     assert pauses * int(env["AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MIN"]) >= 120
     assert every_s <= 1  # so long may a task that has ended hold its process
+
+
+_AIRFLOW = "postgresql+psycopg2://airflow:pw-of-airflow@db.example/airflow"
+_MLFLOW = "postgresql+psycopg2://mlflow:pw-of-mlflow@db.example/mlflow"
+
+
+def test_databases_of_a_postgresql_take_the_place_of_the_files(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each address reaches who uses it, and no list of processes."""
+    monkeypatch.setenv("DENGUARD_AIRFLOW_DATABASE", _AIRFLOW)
+    monkeypatch.setenv("DENGUARD_MLFLOW_DATABASE", _MLFLOW)
+    parts = parts_of(layout)
+    assert parts["scheduler"].env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == _AIRFLOW
+    assert parts["mlflow"].env["MLFLOW_BACKEND_STORE_URI"] == _MLFLOW
+    assert "pw-of" not in " ".join(word for part in parts.values() for word in part.argv)
+    assert "pw-of" not in str(dict(parts["endpoint"].env))
+    assert layout.paths.tracking_uri == _MLFLOW  # for commands while nothing runs, and backups
+    assert airflow_uri(layout.paths) == _AIRFLOW
+
+
+def test_a_database_that_was_set_up_is_not_taken_for_another_one(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = [supervisor._migrated(layout)]
+    for address in (_AIRFLOW, _AIRFLOW.replace("db.example", "other.example")):
+        monkeypatch.setenv("DENGUARD_AIRFLOW_DATABASE", address)
+        notes.append(supervisor._migrated(layout))
+    assert len(set(notes)) == 3
+    assert "pw-of" not in " ".join(notes)
+
+
+def test_a_database_without_its_driver_is_refused(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_MLFLOW_DATABASE", "mysql://somebody@db.example/mlflow")
+    with pytest.raises(ConfigError, match="DENGUARD_MLFLOW_DATABASE"):
+        supervisor.up(layout.paths)
+    assert not layout.state_file.exists()

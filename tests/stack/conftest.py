@@ -2,7 +2,9 @@
 
 Outside the default run (`make stack-test`): it builds images and takes most of an hour. Settings:
 DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;
-DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up;
+DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up, whose
+key of the endpoint is DENGUARD_STACK_KEY; DENGUARD_STACK_PROJECT and DENGUARD_STACK_PORTS, another
+name and ports; DENGUARD_STACK_TRAFFIC_S, seconds of the mixed traffic (600);
 DENGUARD_STACK_TABLE, where the table goes as JSON.
 """
 
@@ -16,15 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack.engine import ROOT, Stack, engine_is_there
-from stack.table import Table
+from support.stack.engine import ROOT, Stack, engine_is_there
+from support.stack.table import Table
 
-PORTS = {
-    "PROXY_HTTP_PORT": "28080",
-    "PROXY_HTTPS_PORT": "24443",
-    "PROXY_AIRFLOW_PORT": "28443",
-    "PROXY_MLFLOW_PORT": "29443",
-}
+_PORT_NAMES = ("PROXY_HTTP_PORT", "PROXY_HTTPS_PORT", "PROXY_AIRFLOW_PORT", "PROXY_MLFLOW_PORT")
+_PORTS = os.environ.get("DENGUARD_STACK_PORTS", "28080,24443,28443,29443")
+PORTS = dict(zip(_PORT_NAMES, _PORTS.split(","), strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +41,7 @@ def stack() -> Iterator[Stack]:
     if why := engine_is_there():
         pytest.skip(f"no Docker engine with Compose: {why}")
     if standing := os.environ.get("DENGUARD_STACK_FOLDER"):
-        yield Stack(Path(standing), PORTS)
+        yield Stack(Path(standing), PORTS, os.environ.get("DENGUARD_STACK_KEY", ""))
         return
     folder = tempfile.mkdtemp(prefix="denguard-stack-")
     made = Stack(Path(folder), PORTS)
@@ -51,3 +50,8 @@ def stack() -> Iterator[Stack]:
     if os.environ.get("DENGUARD_STACK_KEEP") != "1":
         made.compose("--profile", "*", "down", "-v", timeout_s=600, check=False)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> None:
+    """In the place of the fixture for all tests: containers have addresses of a bridge."""

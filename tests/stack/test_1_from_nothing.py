@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from stack import run as weekly
-from stack.engine import Stack, until
-from stack.table import Row, Table
+from support.stack import run as weekly
+from support.stack.engine import Stack, until
+from support.stack.table import Row, Table
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
 HEAVY, LIGHT, SCHEDULER = "worker-cpu-heavy", "worker-default", "airflow-scheduler"

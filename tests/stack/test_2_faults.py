@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from stack import run as weekly
-from stack.engine import PROJECT, FaultyStack, Stack, until
-from stack.table import Row, Table
+from support.stack import run as weekly
+from support.stack.engine import PROJECT, FaultyStack, Stack, until
+from support.stack.table import Row, Table
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
 HEAVY, LIGHT, SCHEDULER = "worker-cpu-heavy", "worker-default", "airflow-scheduler"

@@ -18,8 +18,8 @@ import httpx
 from pipelines.errors import ServiceError
 from pipelines.local.airflow_api import AirflowApi
 
-ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "denguard-stack-test"
+ROOT = Path(__file__).resolve().parents[3]
+PROJECT = os.environ.get("DENGUARD_STACK_PROJECT", "denguard-stack-test")
 DAG = "retraining"
 _CALL_S = 120
 _BUILD_S = 3600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from stack.engine import DAG, FaultyStack, Stack, until
+from support.stack.engine import DAG, FaultyStack, Stack, until
 
 from pipelines.local.airflow_api import TaskState
 
