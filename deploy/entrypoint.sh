@@ -36,6 +36,11 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*{secret:[a-z0-9_]*}.
     export "$name=$value$rest"
 done
 
+# Compose cannot leave a variable out: an address that is set and empty would be no address to boto3.
+for name in $(env | sed -n 's/^\(AWS_[A-Z0-9_]*\|MLFLOW_S3_ENDPOINT_URL\)=$/\1/p'); do
+    unset "$name"
+done
+
 called=${0##*/}
 [ "$called" = entrypoint.sh ] || set -- "/opt/venv/bin/$called" "$@"
 exec "$@"

@@ -13,9 +13,13 @@ done
 
 airflow db migrate
 airflow fab-db migrate
-airflow users list --output plain | grep -qw admin || {
-    # Asked for twice on standard input, so that no list of arguments shows it.
-    printf '%s\n%s\n' "$AIRFLOW_ADMIN_PASSWORD" "$AIRFLOW_ADMIN_PASSWORD" |
-        airflow users create --role Admin --username admin --firstname denguard --lastname admin \
-            --email admin@localhost
+users=$(airflow users list --output plain)
+make_user() { # NAME ROLE PASSWORD: unless it is there
+    printf '%s\n' "$users" | awk -v name="$1" '$2 == name { there = 1 } END { exit !there }' || {
+        # Asked for twice on standard input, so that no list of arguments shows it.
+        printf '%s\n%s\n' "$3" "$3" |
+            airflow users create --role "$2" --username "$1" --firstname denguard --lastname "$1" --email "$1@localhost"
+    }
 }
+make_user admin Admin "$AIRFLOW_ADMIN_PASSWORD"
+make_user watch Viewer "$AIRFLOW_WATCH_PASSWORD"

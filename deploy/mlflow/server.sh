@@ -8,7 +8,7 @@ cat > /tmp/basic_auth.ini <<INI
 default_permission = READ
 database_uri = ${MLFLOW_AUTH_DATABASE_URI}
 admin_username = admin
-authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+authorization_function = deploy.mlflow.readers:authenticate
 grant_default_workspace_access = false
 auth_cache_ttl_seconds = 60
 INI

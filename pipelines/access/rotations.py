@@ -68,6 +68,12 @@ ROTATIONS = (
         "tasks that run or wait fail and are tried again: change it between runs",
     ),
     Rotation(How.AIRFLOW, ("airflow_admin_password",), "the sessions of admin", "admin"),
+    Rotation(
+        How.AIRFLOW,
+        ("airflow_watch_password",),
+        "the watch does not see Airflow's queues until it is started anew",
+        "watch",
+    ),
     Rotation(How.MLFLOW, ("mlflow_admin_password",), "nothing", "admin"),
     Rotation(
         How.MLFLOW,
@@ -91,6 +97,11 @@ ROTATIONS = (
         "nothing",
         between="docker compose exec -T grafana grafana cli admin reset-admin-password "
         "--password-from-stdin < secrets/grafana_admin_password",
+    ),
+    Rotation(
+        How.PLAIN,
+        ("link.pem",),
+        "second hosts reach nothing until they have the new file: change it between runs",
     ),
     *(
         Rotation(How.BY_HAND, (name,), _GIVEN)

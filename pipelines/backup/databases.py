@@ -1,4 +1,4 @@
-"""The two databases of a deployment, MLflow's and Airflow's: SQLite files or PostgreSQL."""
+"""Databases of a deployment, MLflow's, its users' and Airflow's: SQLite files or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from pipelines.errors import ConfigError, StoreError
 from pipelines.ops.airflow import airflow_uri, own_airflow_uri
 from pipelines.registry.named import sqlite_file
 
-Name = Literal["mlflow", "airflow"]
+Name = Literal["mlflow", "mlflow_auth", "airflow"]
 MLFLOW_URI = "MLFLOW_BACKEND_STORE_URI"
+USERS_URI = "MLFLOW_AUTH_DATABASE_URI"  # of MLflow's users, where it has any
 _COUNTED: dict[Name, tuple[str, ...]] = {
     "mlflow": ("experiments", "runs", "registered_models", "model_versions"),
+    "mlflow_auth": ("users", "roles", "role_permissions"),
     "airflow": ("dag_run", "task_instance", "connection", "variable"),
 }
 _ADDRESSES = (  # where MLflow wrote absolute addresses of files
@@ -144,17 +146,27 @@ class Database:
 
 
 def find_databases(paths: DeploymentPaths, needed: Iterable[str] = ()) -> list[Database]:
-    """Databases of this deployment that can be reached from here; Airflow's may be none.
+    """Databases of this deployment that can be reached from here; Airflow's may be none, and so may
+    that of MLflow's users.
 
     Args:
         needed: that must be known, though they may not exist yet.
 
     Raises:
-        ConfigError: MLflow is a server and nothing says where its database is.
+        ConfigError: MLflow is a server and nothing says where its database is, or where that of its
+            users is, which is needed.
         ServiceError: Airflow does not say where its is.
     """
     root = DeploymentPaths(home=paths.root or paths.home)
     found = [Database("mlflow", _mlflow(root))]
+    if users := os.environ.get(USERS_URI):
+        found.append(Database("mlflow_auth", users))
+    elif "mlflow_auth" in needed:
+        raise ConfigError(
+            "nothing says where the database of MLflow's users is, and the backup holds one",
+            where=USERS_URI,
+            fix="set it to the address that MLflow's server has, and restore again",
+        )
     uri = airflow_uri(root)
     if uri or "airflow" in needed:
         found.append(Database("airflow", uri or own_airflow_uri(root)))

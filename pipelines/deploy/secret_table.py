@@ -20,6 +20,7 @@ from pipelines.deploy.shapes import (
     certificate,
     fernet_keys,
     one_line,
+    pair,
     private_key,
     sealing_key,
     sha256_list,
@@ -91,6 +92,12 @@ def _access_key() -> str:
     return secrets.token_hex(10)
 
 
+def _link_pair() -> str:
+    from pipelines.deploy.link_pair import new_pair  # cryptography takes a tenth of a second
+
+    return new_pair()
+
+
 _PROGRAM, _PERSON = at_least(_PROGRAMS_LENGTH), at_least(PEOPLES_LENGTH)
 _ACCESS_KEY = at_least(3)  # S3 servers refuse shorter ones at their start
 
@@ -103,6 +110,7 @@ SECRETS = (
     Secret("airflow_secret_key", "sessions of Airflow's page", _PROGRAM, _token, _AIRFLOW, "AIRFLOW_SECRET_KEY"),
     Secret("airflow_jwt_secret", "tokens of Airflow's tasks and API", at_least(JWT_BYTES), _jwt_secret, _AIRFLOW, "AIRFLOW_JWT_SECRET", new_if_bad=True),
     Secret("airflow_admin_password", "Airflow's user `admin`", _PERSON, _token, ("airflow-init",), "AIRFLOW_ADMIN_PASSWORD"),
+    Secret("airflow_watch_password", "Airflow's user `watch`, which sees how long tasks wait", _PROGRAM, _token, ("airflow-init", "watch")),
     Secret("mlflow_admin_password", "MLflow's user `admin`", _PERSON, _token, ("mlflow",)),
     Secret("mlflow_service_password", "MLflow's user `denguard`, which the pipeline is", _PROGRAM, _token, ("mlflow", *_STEPS)),
     Secret("mlflow_endpoint_password", "MLflow's user `endpoint`, which only reads", _PROGRAM, _token, ("mlflow", "serving")),
@@ -119,6 +127,7 @@ SECRETS = (
     Secret("grafana_admin_password", "Grafana's user `admin` (profile monitoring)", _PERSON, _token, ("grafana",)),
     Secret("cert.pem", "the proxy's certificate with its chain; empty: one that it makes itself", certificate, None, ("proxy",), may_be_empty=True),
     Secret("key.pem", "its key", private_key, None, ("proxy",), may_be_empty=True),
+    Secret("link.pem", "certificate and key by which second hosts reach this one (profile second-host)", pair, _link_pair, ("link",)),
     Secret("backup_key", "what backups are encrypted with; empty: they are not", sealing_key, None, (), may_be_empty=True, sealed="backups were encrypted with"),
 )  # fmt: skip
 BY_NAME = {secret.name: secret for secret in SECRETS}

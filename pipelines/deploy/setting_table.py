@@ -31,7 +31,8 @@ OVERLAYS: Mapping[str, Mapping[str, str]] = {
         "DENGUARD_DVC_REMOTE": "s3://versions",
         "MLFLOW_FILES": "s3://mlflow",
     },
-    "monitoring": {},
+    "monitoring": {"DENGUARD_PROMETHEUS_URL": "http://prometheus:9090"},
+    "second-host": {},
 }
 # Of the first version's page: nobody chose them, and in this one they say something else.
 FIRST_VERSIONS_DEFAULTS = {
@@ -135,6 +136,8 @@ def _together(values: Mapping[str, str]) -> dict[str, str]:
             "tasks would wait for ever: CeleryExecutor and the profile `workers` of "
             f"{OVERLAYS_VARIABLE} belong together"
         )
+    if "second-host" in named and "workers" not in named:
+        found[OVERLAYS_VARIABLE] = "second-host is of use to `workers` alone: name that, too"
     if "s3" in named and not values.get("DENGUARD_ARTIFACTS_URI", "s3:").startswith("s3:"):
         found["DENGUARD_ARTIFACTS_URI"] = (
             f"{OVERLAYS_VARIABLE} names s3, and this is no s3:// address"

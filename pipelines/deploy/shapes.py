@@ -59,6 +59,11 @@ def private_key(value: str) -> str:
     return "" if "PRIVATE KEY-----" in value else "it is no key in PEM"
 
 
+def pair(value: str) -> str:
+    """A certificate and its key in one file, in PEM."""
+    return certificate(value) or private_key(value)
+
+
 def one_line(value: str) -> str:
     """Anything that fits a line, such as an address; who uses it checks the rest."""
     return "it holds a line break" if "\n" in value or "\r" in value else ""

@@ -101,10 +101,14 @@ def hold(paths: DeploymentPaths, run_id: str, wait: bool = False) -> Iterator[No
 
 def holder(paths: DeploymentPaths, now: datetime | None = None) -> LockOwner | None:
     """Who is at work, or None. A process that died or a silent Airflow run holds nothing."""
-    if read_owner(locks_folder(paths)) is None:
+    at = now or datetime.now(UTC)
+    owner = read_owner(locks_folder(paths))
+    if owner is None:
         return None
+    if not os.access(locks_folder(paths), os.W_OK):  # who only looks on can lock nothing
+        return None if owner.caller == "airflow" and _is_silent(owner, at) else owner
     with guarded(paths) as folder:
-        return _active_owner(folder, now or datetime.now(UTC))
+        return _active_owner(folder, at)
 
 
 def left_behind(paths: DeploymentPaths) -> LockOwner | None:
@@ -183,7 +187,11 @@ def _active_owner(folder: Path, now: datetime) -> LockOwner | None:
         return owner or LockOwner("of unknown name", "hand", 0, stamp(), stamp())
     if owner is None or owner.caller == "hand":
         return None
-    return owner if owner.silent_since(now) < SILENT_AFTER else None
+    return None if _is_silent(owner, now) else owner
+
+
+def _is_silent(owner: LockOwner, now: datetime) -> bool:
+    return owner.silent_since(now) >= SILENT_AFTER
 
 
 def _hand_lives(folder: Path) -> bool:

@@ -17,13 +17,13 @@ from serving.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(:?[-?][^}]*)?\}")
-PROFILES = {"workers", "s3", "monitoring", "tools"}
+PROFILES = {"workers", "s3", "monitoring", "second-host", "tools"}
 BY_HAND = {"doctor", "access"}  # as root, since secrets/ is root's alone
 ONE_SERVER = {
     "postgres", "postgres-init", "mlflow", "mlflow-init", "airflow-init", "airflow-api-server",
     "airflow-scheduler", "airflow-dag-processor", "serving",
 }  # fmt: skip
-READ_ELSEWHERE = {"COMPOSE_PROFILES", "DENGUARD_BACKUPS"}  # by compose itself, deploy/init.yml
+READ_ELSEWHERE = {"COMPOSE_PROFILES"}  # by compose itself
 REACH_OUT = {"airflow-scheduler", "airflow-dag-processor", "worker-default"}
 
 
@@ -101,7 +101,7 @@ def secrets_read_by(service: dict[str, Any]) -> set[str]:
     read = {v.removeprefix("/run/secrets/") for v in values if v.startswith("/run/secrets/")}
     read |= {name for v in values for name in re.findall(r"\{secret:([a-z0-9_]+)\}", v)}
     mounted = [v.split(":")[0] for v in service.get("volumes", []) if v.startswith("./deploy/")]
-    for script in mounted:
+    for script in (path for path in mounted if (ROOT / path).is_file()):
         text = (ROOT / script).read_text(encoding="utf-8")
         read |= set(re.findall(r"(?:/run/secrets|DENGUARD_SECRETS_DIR)/([a-z0-9_]+)", text))
         read |= {
@@ -118,7 +118,7 @@ def test_each_container_is_given_the_secrets_that_it_reads_and_no_other(
         extra = set(service.get("secrets", [])) - secrets_read_by(service)
         # Scheduler and DAG processor share a list with the workers, one of whose is Redis's; the
         # proxy looks into the folder.
-        assert extra <= {"redis_password", "cert.pem", "key.pem"}, name
+        assert extra <= {"redis_password", "cert.pem", "key.pem", "link.pem"}, name
 
 
 def test_every_secret_is_a_file_beside_the_settings(compose: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ def test_every_container_is_closed(services: dict[str, dict[str, Any]]) -> None:
             continue
         assert not service.get("cap_add"), name
         own = service["image"].startswith("denguard-")  # their Dockerfiles name the user
-        assert own or re.fullmatch(r"[1-9]\d*:[1-9]\d*", str(service.get("user"))), name
+        assert own or re.fullmatch(r"[1-9]\d*:\d+", str(service.get("user"))), name
 
 
 def test_every_container_is_limited_and_restarts_or_ends(
@@ -178,13 +178,13 @@ def test_every_container_is_limited_and_restarts_or_ends(
 def test_only_those_that_fetch_or_alert_reach_out(compose: dict[str, Any]) -> None:
     assert compose["networks"]["inside"] == {"internal": True}
     outside = {n for n, s in compose["services"].items() if "outside" in s.get("networks", [])}
-    assert outside - {"proxy", "watch", "doctor"} == REACH_OUT
+    assert outside - {"proxy", "link", "watch", "doctor", "backup"} == REACH_OUT
 
 
 def test_only_loopback_or_the_proxy_is_published(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         ports = [str(p) for p in service.get("ports", [])]
-        assert name == "proxy" or all(p.startswith("127.0.0.1:") for p in ports), name
+        assert name in {"proxy", "link"} or all(p.startswith("127.0.0.1:") for p in ports), name
 
 
 # --- health and faults ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
 DCLINT = "3.1.0"  # .ci/run installs the same
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
-OLDEST_COMPOSE = (2, 20)  # depends_on with `required`
+OLDEST_COMPOSE = (2, 24)  # `!override` and `!reset` of deploy/second-host.yml
 
 
 def compose_command() -> list[str]:
@@ -31,14 +31,14 @@ def compose_command() -> list[str]:
         numbers = re.match(r"v?(\d+)\.(\d+)", answer.stdout)
         if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST_COMPOSE:
             return argv
-    pytest.skip("Docker Compose 2.20 or newer is not installed (Debian 13: docker-compose)")
+    pytest.skip("Docker Compose 2.24 or newer is not installed (Debian 13: docker-compose)")
 
 
-def compose_config(*arguments: str, tmp_path: Path, **settings: str) -> Any:
+def compose_config(*arguments: str, tmp_path: Path, file: Path = COMPOSE, **settings: str) -> Any:
     env_file = tmp_path / "env"
     text = EXAMPLE.read_text(encoding="utf-8")
     env_file.write_text(text + "".join(f"\n{k}={v}" for k, v in settings.items()))
-    argv = [*compose_command(), "--env-file", str(env_file), "-f", str(COMPOSE), *arguments]
+    argv = [*compose_command(), "--env-file", str(env_file), "-f", str(file), *arguments]
     kept = {k: v for k, v in os.environ.items() if k in {"PATH", "DOCKER_CONFIG"}}
     done = subprocess.run(
         [*argv, "config"], capture_output=True, text=True, timeout=60,
@@ -62,6 +62,26 @@ def test_profiles_add_workers_and_store(tmp_path: Path) -> None:
     assert {"redis", "worker-default", "worker-cpu-heavy", "s3", "s3-init"} <= set(
         resolved["services"]
     )
+
+
+def test_a_second_host_has_one_worker_with_six_secrets_behind_a_link(tmp_path: Path) -> None:
+    where = ["--project-directory", str(ROOT)]
+    file = ROOT / "deploy" / "second-host.yml"
+    resolved = compose_config(*where, tmp_path=tmp_path, file=file, FIRST_HOST="first:7443")
+    services = resolved["services"]
+    assert set(services) == {"link", "worker-cpu-heavy"} and len(resolved["secrets"]) == 6
+    worker, link = services["worker-cpu-heavy"], services["link"]
+    first = compose_config("--profile", "workers", tmp_path=tmp_path)["services"]
+    same = first["worker-cpu-heavy"]
+    assert worker["image"] == same["image"] and worker["mem_limit"] == same["mem_limit"]
+    assert set(worker["environment"]) < set(same["environment"])
+    given = [value for value in worker["environment"].values() if value]
+    files = {v.removeprefix("/run/secrets/") for v in given if v.startswith("/run/secrets/")}
+    read = files | {name for v in given for name in re.findall(r"\{secret:(\w+)\}", v)}
+    assert {one["source"] for one in worker["secrets"]} == read
+    assert set(worker["networks"]) == {"inside"} and resolved["networks"]["inside"]["internal"]
+    assert link["entrypoint"][1:] == ["client", "first:7443"] and "ports" not in link
+    assert link["read_only"] and link["cap_drop"] == ["ALL"]
 
 
 def test_an_empty_torch_index_takes_the_default_index(tmp_path: Path) -> None:

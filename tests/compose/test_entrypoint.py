@@ -66,3 +66,15 @@ def test_a_secret_that_is_not_there_stops_the_start_by_name(
     done = run(secrets, {k: v.format(secrets) for k, v in value.items()}, "echo", "started")
     assert done.returncode == 1 and "started" not in done.stdout
     assert "absent cannot be read. What to do:" in done.stderr
+
+
+def test_an_empty_address_of_a_store_is_none(secrets: Path) -> None:
+    given = {
+        "AWS_ENDPOINT_URL": "",
+        "MLFLOW_S3_ENDPOINT_URL": "",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    lines = run(secrets, {**given, "AWS_ACCESS_KEY_ID": "{secret:empty}", "OTHER": ""}, "env")
+    names = {line.partition("=")[0] for line in lines.stdout.splitlines()}
+    assert names >= {"AWS_DEFAULT_REGION", "OTHER"}
+    assert not names & {"AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"}

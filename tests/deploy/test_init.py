@@ -124,6 +124,11 @@ def test_one_server_is_the_default_and_overlays_bring_their_settings(folder: Pat
     assert any("COMPOSE_PROFILES is workers,s3 now" in note for note in done.notes)
 
 
+def test_the_watch_sends_on_what_prometheus_raises_where_there_is_one(folder: Path) -> None:
+    installed(folder, ["monitoring"])
+    assert settings(folder)["DENGUARD_PROMETHEUS_URL"] == "http://prometheus:9090"
+
+
 def test_growing_replaces_what_was_the_default_of_one_server(folder: Path) -> None:
     with (folder / ".env.example").open("a") as template:
         template.write("MLFLOW_FILES=/opt/denguard/mlflow\n")

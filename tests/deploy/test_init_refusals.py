@@ -24,6 +24,7 @@ SECRETS = {
     "backup_key": ("a passphrase of thirty-two letters", "32 bytes"),
     "key.pem": ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "passphrase"),
     "cert.pem": ("MIIB", "no certificate in PEM"),
+    "link.pem": ("-----BEGIN CERTIFICATE-----", "no key in PEM"),
 }
 SETTINGS = {
     "A_PORT=18443\nB_PORT=18443": "port of A_PORT",
@@ -32,6 +33,7 @@ SETTINGS = {
     "DENGUARD_SECRETS=/etc/denguard": "./secrets alone",
     "DENGUARD_PROFILE=nope": "no profile 'nope'",
     "COMPOSE_PROFILES=worker": "there is no 'worker'",
+    "COMPOSE_PROFILES=second-host": "of use to `workers` alone",
     "AIRFLOW_EXECUTOR=Celery": "PreloadedExecutor or CeleryExecutor",
     "AIRFLOW_EXECUTOR=CeleryExecutor": "belong together",
     "DENGUARD_PREDICTION_LOG_DAYS=-1": "whole number",

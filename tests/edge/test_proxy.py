@@ -43,7 +43,7 @@ def test_a_key_sent_in_clear_is_answered_with_what_to_do(proxy: Edge) -> None:
     assert "change the key" in answer.text
 
 
-@pytest.mark.parametrize("server", ["ENDPOINT", "AIRFLOW", "MLFLOW"])
+@pytest.mark.parametrize("server", ["ENDPOINT", "AIRFLOW", "MLFLOW", "GRAFANA"])
 def test_every_server_sends_the_security_headers(proxy: Edge, server: str) -> None:
     with proxy.client() as client:
         headers = client.get(proxy.url("/page", server)).headers

@@ -202,3 +202,19 @@ def test_a_living_process_is_not_robbed_of_its_lock(
     with pytest.raises(BusyError, match=f"end process {other.pid}"):
         release(paths, "other")
     assert holder(paths) is not None
+
+
+def test_who_may_write_nothing_sees_who_is_at_work_by_what_is_written(
+    paths: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with by_airflow(), during(paths, "weekly", "ingest"):
+        pass
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(lock, "guarded", refuse)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    owner, now = holder(paths), datetime.now(UTC)
+    assert owner is not None and owner.run_id == "weekly"
+    assert holder(paths, now + lock.SILENT_AFTER + timedelta(minutes=1)) is None

@@ -224,10 +224,10 @@ def laid(folder: Path, upstream: str, **settings: str) -> Edge:
     (folder / "said").touch()
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
-    ports = {name: free_port() for name in ("HTTP", "ENDPOINT", "AIRFLOW", "MLFLOW")}
+    ports = {name: free_port() for name in ("HTTP", "ENDPOINT", "AIRFLOW", "MLFLOW", "GRAFANA")}
     chosen = {
         **{f"PROXY_{name}": str(port) for name, port in ports.items()},
-        **{f"PROXY_TO_{name}": upstream for name in ("SERVING", "AIRFLOW", "MLFLOW")},
+        **{f"PROXY_TO_{name}": upstream for name in ("SERVING", "AIRFLOW", "MLFLOW", "GRAFANA")},
         **{"PROXY_NGINX": found, "PROXY_LOG": str(folder / "log"), "PROXY_NAME": "127.0.0.1"},
         "PROXY_SLOW_S": "120",  # a busy machine is no slow caller
         **{f"PROXY_{key}": str(folder / value) for key, value in _FOLDERS.items()},
