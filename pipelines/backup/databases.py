@@ -1,4 +1,4 @@
-"""The two databases of a deployment, MLflow's and Airflow's: SQLite files or PostgreSQL."""
+"""Databases of a deployment, MLflow's, its users' and Airflow's: SQLite files or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from pipelines.errors import ConfigError, StoreError
 from pipelines.ops.airflow import airflow_uri, own_airflow_uri
 from pipelines.registry.named import sqlite_file
 
-Name = Literal["mlflow", "airflow"]
+Name = Literal["mlflow", "mlflow_users", "airflow"]
 MLFLOW_URI = "MLFLOW_BACKEND_STORE_URI"
+USERS_URI = "MLFLOW_AUTH_DATABASE_URI"  # of an MLflow that asks who somebody is
 _COUNTED: dict[Name, tuple[str, ...]] = {
     "mlflow": ("experiments", "runs", "registered_models", "model_versions"),
+    "mlflow_users": ("users",),
     "airflow": ("dag_run", "task_instance", "connection", "variable"),
 }
 _ADDRESSES = (  # where MLflow wrote absolute addresses of files
@@ -144,7 +146,8 @@ class Database:
 
 
 def find_databases(paths: DeploymentPaths, needed: Iterable[str] = ()) -> list[Database]:
-    """Databases of this deployment that can be reached from here; Airflow's may be none.
+    """Databases of this deployment that can be reached from here; Airflow's and the one of
+    MLflow's users may be none.
 
     Args:
         needed: that must be known, though they may not exist yet.
@@ -155,6 +158,13 @@ def find_databases(paths: DeploymentPaths, needed: Iterable[str] = ()) -> list[D
     """
     root = DeploymentPaths(home=paths.root or paths.home)
     found = [Database("mlflow", _mlflow(root))]
+    if users := os.environ.get(USERS_URI):
+        found.append(Database("mlflow_users", users))
+    elif "mlflow_users" in needed:
+        raise ConfigError(
+            "the backup holds MLflow's users, and nothing says where their database is here",
+            fix=f"set {USERS_URI} to the address that MLflow's server has",
+        )
     uri = airflow_uri(root)
     if uri or "airflow" in needed:
         found.append(Database("airflow", uri or own_airflow_uri(root)))

@@ -98,6 +98,8 @@ def _revisions(databases: list[Database]) -> dict[str, str]:
 
 
 def _migrate(root: DeploymentPaths, database: Database, back: str) -> None:
+    if database.name == "mlflow_users":
+        return  # the server itself does, each time it starts
     if database.name == "airflow":
         fab = _FAB in database.tables() or _FAB_MANAGER in os.environ.get(
             "AIRFLOW__CORE__AUTH_MANAGER", ""

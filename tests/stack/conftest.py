@@ -2,8 +2,9 @@
 
 Outside the default run (`make stack-test`): it builds images and takes most of an hour. Settings:
 DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;
-DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up;
-DENGUARD_STACK_TABLE, where the table goes as JSON.
+DENGUARD_STACK_PROJECT and PROXY_..._PORT, its name and ports; DENGUARD_STACK_KEEP=1, leave it up;
+DENGUARD_STACK_FOLDER, go on with one that was left up; DENGUARD_STACK_TABLE, where the table goes
+as JSON.
 """
 
 from __future__ import annotations
@@ -16,14 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack.engine import ROOT, Stack, engine_is_there
+from stack.engine import ROOT, Stack, engine_is_there, key_of
 from stack.table import Table
 
+_PORTS = {"HTTP": "28080", "HTTPS": "24443", "AIRFLOW": "28443", "MLFLOW": "29443"}
 PORTS = {
-    "PROXY_HTTP_PORT": "28080",
-    "PROXY_HTTPS_PORT": "24443",
-    "PROXY_AIRFLOW_PORT": "28443",
-    "PROXY_MLFLOW_PORT": "29443",
+    (name := f"PROXY_{door}_PORT"): os.environ.get(name, port) for door, port in _PORTS.items()
 }
 
 
@@ -42,7 +41,7 @@ def stack() -> Iterator[Stack]:
     if why := engine_is_there():
         pytest.skip(f"no Docker engine with Compose: {why}")
     if standing := os.environ.get("DENGUARD_STACK_FOLDER"):
-        yield Stack(Path(standing), PORTS)
+        yield Stack(Path(standing), PORTS, key_of(Path(standing)))
         return
     folder = tempfile.mkdtemp(prefix="denguard-stack-")
     made = Stack(Path(folder), PORTS)
