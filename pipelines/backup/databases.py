@@ -18,12 +18,12 @@ from pipelines.errors import ConfigError, StoreError
 from pipelines.ops.airflow import airflow_uri, own_airflow_uri
 from pipelines.registry.named import sqlite_file
 
-Name = Literal["mlflow", "mlflow_users", "airflow"]
+Name = Literal["mlflow", "mlflow_auth", "airflow"]
 MLFLOW_URI = "MLFLOW_BACKEND_STORE_URI"
-USERS_URI = "MLFLOW_AUTH_DATABASE_URI"  # of an MLflow that asks who somebody is
+USERS_URI = "MLFLOW_AUTH_DATABASE_URI"  # of MLflow's users, where it has any
 _COUNTED: dict[Name, tuple[str, ...]] = {
     "mlflow": ("experiments", "runs", "registered_models", "model_versions"),
-    "mlflow_users": ("users",),
+    "mlflow_auth": ("users", "roles", "role_permissions"),
     "airflow": ("dag_run", "task_instance", "connection", "variable"),
 }
 _ADDRESSES = (  # where MLflow wrote absolute addresses of files
@@ -146,24 +146,26 @@ class Database:
 
 
 def find_databases(paths: DeploymentPaths, needed: Iterable[str] = ()) -> list[Database]:
-    """Databases of this deployment that can be reached from here; Airflow's and the one of
-    MLflow's users may be none.
+    """Databases of this deployment that can be reached from here; Airflow's may be none, and MLflow's
+    users have one only where it has users.
 
     Args:
         needed: that must be known, though they may not exist yet.
 
     Raises:
-        ConfigError: MLflow is a server and nothing says where its database is.
+        ConfigError: MLflow is a server and nothing says where its database is, or where that of its
+            users is, which is needed.
         ServiceError: Airflow does not say where its is.
     """
     root = DeploymentPaths(home=paths.root or paths.home)
     found = [Database("mlflow", _mlflow(root))]
     if users := os.environ.get(USERS_URI):
-        found.append(Database("mlflow_users", users))
-    elif "mlflow_users" in needed:
+        found.append(Database("mlflow_auth", users))
+    elif "mlflow_auth" in needed:
         raise ConfigError(
-            "the backup holds MLflow's users, and nothing says where their database is here",
-            fix=f"set {USERS_URI} to the address that MLflow's server has",
+            "nothing says where the database of MLflow's users is, and the backup holds one",
+            where=USERS_URI,
+            fix="set it to the address that MLflow's server has, and restore again",
         )
     uri = airflow_uri(root)
     if uri or "airflow" in needed:

@@ -32,7 +32,7 @@ class Held(Content):
 class DatabaseCopy(Model):
     """One database: `file` of the record holds it; revisions by their table; rows of few tables."""
 
-    name: Literal["mlflow", "mlflow_users", "airflow"]
+    name: Literal["mlflow", "mlflow_auth", "airflow"]
     kind: Literal["sqlite", "postgresql"]
     file: str
     revisions: dict[str, str]

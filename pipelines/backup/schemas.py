@@ -13,13 +13,12 @@ from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError
 from pipelines.storage import read_json, write_json
 
-_MLFLOW_USERS = "server/auth/db/migrations"
 _MIGRATIONS = {  # database, table of its revision -> folder of the migrations in the package
     ("airflow", "alembic_version"): "migrations",
     ("airflow", "alembic_version_fab"): "providers/fab/migrations",
     ("mlflow", "alembic_version"): "store/db_migrations",
-    ("mlflow", "alembic_version_auth"): _MLFLOW_USERS,
-    ("mlflow_users", "alembic_version_auth"): _MLFLOW_USERS,
+    ("mlflow", "alembic_version_auth"): "server/auth/db/migrations",
+    ("mlflow_auth", "alembic_version_auth"): "server/auth/db/migrations",
 }
 _REVISION = re.compile(r"""^revision\b[^=\n]*=\s*["'](\w+)["']""", re.MULTILINE)
 _TAKE_BACK = "install the release that made it, or restore the backup from before it"
@@ -49,7 +48,7 @@ def require_not_newer(paths: DeploymentPaths, databases: list[Database]) -> None
 
 def known_revisions(name: str, table: str) -> set[str]:
     """Revisions that the installed package can migrate from or to; none if it is not installed."""
-    folder, spec = _MIGRATIONS.get((name, table)), find_spec(name.partition("_")[0])
+    folder, spec = _MIGRATIONS.get((name, table)), find_spec(name.removesuffix("_auth"))
     if folder is None or spec is None or not spec.submodule_search_locations:
         return set()
     versions = Path(spec.submodule_search_locations[0]) / folder / "versions"

@@ -98,8 +98,6 @@ def _revisions(databases: list[Database]) -> dict[str, str]:
 
 
 def _migrate(root: DeploymentPaths, database: Database, back: str) -> None:
-    if database.name == "mlflow_users":
-        return  # the server itself does, each time it starts
     if database.name == "airflow":
         fab = _FAB in database.tables() or _FAB_MANAGER in os.environ.get(
             "AIRFLOW__CORE__AUTH_MANAGER", ""
@@ -115,6 +113,7 @@ def _migrate(root: DeploymentPaths, database: Database, back: str) -> None:
 
     try:
         with registry_errors("MLflow's database could not be migrated"):
-            registry.migrate(database.uri)
+            migrate = registry.migrate_users if database.name == "mlflow_auth" else registry.migrate
+            migrate(database.uri)
     except DenguardError as err:
         raise StoreError(err.what, where=database.where, fix=f"to go back, {back}") from err

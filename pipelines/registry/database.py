@@ -41,6 +41,13 @@ def migrate(uri: str) -> None:
     upgrade.callback(uri)
 
 
+def migrate_users(uri: str) -> None:
+    """The same of the database of MLflow's users, by the migrations of its basic-auth."""
+    from mlflow.server.auth.db.cli import upgrade
+
+    upgrade.callback(uri, "head")
+
+
 def _schema_of(file: Path) -> Path:
     return file.with_name(f"{file.name}.schema")
 

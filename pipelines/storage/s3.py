@@ -61,11 +61,13 @@ class S3:
     """Objects below s3://bucket/prefix.
 
     Args:
-        keys: access key and secret of another identity than the environment's.
+        keys: access key and secret of another identity than the environment's, which `acts_as`
+            names.
     """
 
     def __init__(self, uri: str, keys: tuple[str, str] | None = None) -> None:
         self.uri, self._keys = uri, keys
+        self.acts_as = keys[0] if keys else ""
         self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         if not self._bucket:

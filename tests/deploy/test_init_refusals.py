@@ -26,7 +26,7 @@ SECRETS = {
     "cert.pem": ("MIIB", "no certificate in PEM"),
 }
 SETTINGS = {
-    "A_PORT=8443\nB_PORT=8443": "port of A_PORT",
+    "A_PORT=8441\nB_PORT=8441": "port of A_PORT",
     "A_PORT=80800": "between 1 and 65535",
     "A_PORT=": "between 1 and 65535",
     "DENGUARD_SECRETS=/etc/denguard": "./secrets alone",

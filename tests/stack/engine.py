@@ -151,9 +151,10 @@ class Stack:
         first = ["compose", "-f", "deploy/init.yml", "run", "--rm", "-T", *mounted]
         return self.docker(*first, "--entrypoint", "denguard", "init", *argv, timeout_s=_BUILD_S)
 
-    def run(self, service: str, *argv: str, timeout_s: float = 1200) -> str:
+    def run(self, service: str, *argv: str, timeout_s: float = 1200, check: bool = True) -> str:
         """Standard output of one of the services that are called by hand."""
-        return self.compose("run", "--rm", "-T", service, *argv, timeout_s=timeout_s)
+        words = ("run", "--rm", "-T", service, *argv)
+        return self.compose(*words, timeout_s=timeout_s, check=check)
 
     def build(self) -> None:
         """Both images and the proxy's, unless DENGUARD_STACK_BUILD=0 says that they are there."""

@@ -96,9 +96,9 @@ def test_an_empty_stack_is_the_same_after_restore(
                  f"{other.folder}:/deploy", "postgres:17.6-bookworm", "-R", f"{USER}:{USER}",
                  "/deploy/backups", "/deploy/profiles")  # fmt: skip
     other.compose("up", "-d", "--no-build", "postgres-init", "s3-init", timeout_s=300)
-    said = other.run("restore", "/backup")
+    said = other.run("restore", "/backup", check=False)  # MLflow's server is asked later
     table.figure("restore into an empty stack, seconds", round(time.monotonic() - began))
-    assert "everything" in said, said
+    assert "champion's bundle\tyes" in said, said
     up = kept.bring_up(other)
     took = time.monotonic() - began
     table.figure("restored stack up, seconds", round(up))
