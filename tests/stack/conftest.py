@@ -50,3 +50,8 @@ def stack() -> Iterator[Stack]:
     if os.environ.get("DENGUARD_STACK_KEEP") != "1":
         made.compose("--profile", "*", "down", "-v", timeout_s=600, check=False)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> None:
+    """In the place of the fixture for all tests: containers have addresses of this host's bridge."""
