@@ -34,8 +34,11 @@ def opens(stack: Stack, name: str, value: str) -> bool:
 def mlflow(stack: Stack, user: str, password: str) -> bool:
     """Whether MLflow knows a user by this password."""
     url = f"http://{stack.address('mlflow')}:5000/api/2.0/mlflow/experiments/search"
-    asked = httpx.post(url, json={"max_results": 1}, auth=(user, password), timeout=_TIMEOUT_S)
-    return asked.status_code == 200
+    host = {"Host": "mlflow:5000"}  # it refuses names that it does not know, such as an address
+    who = (user, password)
+    body = {"max_results": 1}
+    asked = httpx.post(url, json=body, auth=who, headers=host, timeout=_TIMEOUT_S)
+    return bool(asked.status_code == 200)
 
 
 def airflow_token(stack: Stack, user: str, password: str) -> str:
@@ -49,7 +52,7 @@ def airflow_takes(stack: Stack, token: str) -> bool:
     """Whether a token is good still."""
     url = f"http://{stack.address('airflow-api-server')}:8080/api/v2/dags"
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.get(url, headers=headers, timeout=_TIMEOUT_S).status_code == 200
+    return bool(httpx.get(url, headers=headers, timeout=_TIMEOUT_S).status_code == 200)
 
 
 def postgres(stack: Stack, role: str, database: str, password: str) -> bool:
