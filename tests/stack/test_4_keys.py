@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 import pytest
@@ -148,12 +149,16 @@ class Callers:
         self._thread.join(60)
 
 
+def answers(stack: Stack, container: str) -> bool:
+    """Whether a container's health check passes."""
+    return stack.docker("inspect", "-f", "{{.State.Health.Status}}", container).strip() == "healthy"
+
+
 def restart_in_turn(stack: Stack) -> None:
     """Both endpoints, one after the other."""
     for container in stack.compose("ps", "-q", "serving").split():
         stack.docker("restart", container)
-        state = ("inspect", "-f", "{{.State.Health.Status}}", container)
-        until("it is healthy", lambda s=state: stack.docker(*s).strip() == "healthy", BACK_S)
+        until("it is healthy", partial(answers, stack, container), BACK_S)
 
 
 def test_the_endpoints_key_is_changed_and_nobody_is_refused(stack: Stack, table: Table) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
+from functools import partial
 
 import pytest
 from stack import kept
@@ -60,6 +61,11 @@ def make_first_form(stack: Stack) -> None:
     (stack.folder / "secrets").rename(stack.folder / _BEFORE)
 
 
+def owns(stack: Stack, role: str) -> bool:
+    """Whether all of the database of its name is a role's."""
+    return ask(stack, role, _OWNERS) == role
+
+
 def test_a_deployment_of_the_first_form_goes_on(stack: Stack, table: Table) -> None:
     before = kept.state_of(stack)
     admin = stack.secret("airflow_admin_password")
@@ -70,7 +76,7 @@ def test_a_deployment_of_the_first_form_goes_on(stack: Stack, table: Table) -> N
     shutil.copy2(stack.folder / _BEFORE / "backup_key", stack.folder / "secrets")
     stack.compose("up", "-d", "--no-build", "postgres-init", "s3-init", timeout_s=300)
     for role in ("airflow", "mlflow"):
-        until(f"{role} owns its tables", lambda r=role: ask(stack, r, _OWNERS) == r, 60)
+        until(f"{role} owns its tables", partial(owns, stack, role), 60)
     said = stack.run("upgrade", "--into", "/backup")
     assert "\tNO\t" not in said and "the way back" in said, said
     kept.bring_up(stack)
