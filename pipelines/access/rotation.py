@@ -107,6 +107,8 @@ def _rotation(name: str) -> Rotation:
 
 def _services(rotation: Rotation) -> tuple[str, ...]:
     """Services to start anew, each once, in the order of the table of secrets."""
+    if not rotation.restart:
+        return ()
     return tuple(dict.fromkeys(s for name in rotation.names for s in BY_NAME[name].read_by))
 
 

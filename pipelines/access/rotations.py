@@ -33,6 +33,7 @@ class Rotation:
         user: role or user that has it.
         between: what to do before --finish, or after the change, beyond starting services anew.
         lost: by whom, and what, while it is changed.
+        restart: whether those that were given the file hold its value while they run.
     """
 
     how: How
@@ -40,6 +41,7 @@ class Rotation:
     lost: str
     user: str = ""
     between: str = ""
+    restart: bool = True
 
 
 _GIVEN = "nothing"
@@ -51,7 +53,13 @@ _S3 = ("s3_access_key", "s3_secret_key")
 _S3_MLFLOW = ("s3_mlflow_access_key", "s3_mlflow_secret_key")
 
 ROTATIONS = (
-    Rotation(How.ROLE, ("postgres_password",), "nothing: only postgres-init uses it", "denguard"),
+    Rotation(
+        How.ROLE,
+        ("postgres_password",),
+        "nothing: only postgres-init uses it",
+        "denguard",
+        restart=False,  # the server read it once, when it made its files
+    ),
     Rotation(How.ROLE, ("airflow_db_password",), _ROLE_LOST, "airflow"),
     Rotation(How.ROLE, ("mlflow_db_password",), _ROLE_LOST, "mlflow"),
     Rotation(How.LISTED, ("redis_password",), "nothing"),

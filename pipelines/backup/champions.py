@@ -11,12 +11,12 @@ import os
 from urllib.parse import unquote, urlparse
 
 from pipelines.backup.databases import Database
+from pipelines.backup.stores import DESTINATION, store_at
 from pipelines.contracts import CHAMPION
 from pipelines.errors import StoreError
 from pipelines.storage import folder_id
-from pipelines.storage.remote import Remote, remote
+from pipelines.storage.remote import Remote
 
-DESTINATION = "MLFLOW_ARTIFACTS_DESTINATION"  # MLflow's own name of where its server keeps files
 _BUNDLE = "model/artifacts/bundle"  # of a run's files
 _PIECE_BYTES = 4 << 20
 _SERVING = (
@@ -40,7 +40,7 @@ def bundle_content(files: str) -> str:
     Raises:
         StoreError: the files are not there, or their place is known to MLflow's server alone.
     """
-    store = remote(_place(files))
+    store = store_at(_place(files))
     keys = store.keys(_BUNDLE)
     if not keys:
         raise StoreError(

@@ -25,13 +25,14 @@ def write_keys(
 
     Args:
         deployment: folder that holds secrets/ and .env.
+        vault: address of the backups, "" if it is not known here.
         to: folder of the file; name: of the backup that it belongs to.
         key: encrypts it; None leaves it readable for whoever has the file.
 
     Raises:
         ConfigError: `to` is where the backups are, or there are no secrets to write.
     """
-    if "://" not in vault and to.resolve().is_relative_to(Path(vault).resolve()):
+    if vault and "://" not in vault and to.resolve().is_relative_to(Path(vault).resolve()):
         raise ConfigError(
             "keys beside what they open protect nothing",
             where=str(to),

@@ -28,6 +28,7 @@ from pipelines.backup.stores import (
     known_objects,
     local_copy,
     prefix_of,
+    store_at,
     stores_of,
 )
 from pipelines.backup.vault import Vault
@@ -36,7 +37,6 @@ from pipelines.errors import ConfigError
 from pipelines.run.lock import hold
 from pipelines.storage import sha256_file
 from pipelines.storage.objects import Content, in_parallel
-from pipelines.storage.remote import remote
 
 log = logging.getLogger(__name__)
 LOCK_NAME = "backup"
@@ -196,7 +196,7 @@ def _stores(root: DeploymentPaths, taking: _Taking, with_buckets: bool) -> Itera
 
 
 def _copy(store: StoreCopy, taking: _Taking, known: Mapping[str, Held]) -> None:
-    source, prefix = remote(store.uri), prefix_of(store)
+    source, prefix = store_at(store.uri), prefix_of(store)
 
     def copy(key: str) -> None:
         if key in known and taking.vault.holds(known[key]):

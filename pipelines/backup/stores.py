@@ -20,10 +20,12 @@ from pipelines.errors import StoreError
 from pipelines.storage.objects import in_parallel
 from pipelines.storage.remote import Folder, Remote, remote
 
+DESTINATION = "MLFLOW_ARTIFACTS_DESTINATION"  # MLflow's own name of where its server keeps files
+_MLFLOW_KEYS = ("DENGUARD_MLFLOW_S3_ACCESS_KEY", "DENGUARD_MLFLOW_S3_SECRET_KEY")
 _ADDRESSES = {
     "artifacts": ("DENGUARD_ARTIFACTS_URI",),
     "versions": ("DENGUARD_DVC_REMOTE",),
-    "mlflow": ("DENGUARD_MLFLOW_ARTIFACTS_URI", "MLFLOW_ARTIFACTS_DESTINATION"),
+    "mlflow": ("DENGUARD_MLFLOW_ARTIFACTS_URI", DESTINATION),
 }
 _BY_CONTENT = re.compile(r"(.*/)?(objects/[0-9a-f]{2}/[0-9a-f]{64}|files/md5/[0-9a-f/]+)")
 _PIECE_BYTES = 4 << 20
@@ -42,9 +44,16 @@ def stores_of(paths: DeploymentPaths) -> dict[str, str]:
     return found
 
 
+def store_at(uri: str) -> Remote:
+    """A store; the bucket of MLflow's server as that server, where its keys are given."""
+    kept, (key, secret) = os.environ.get(DESTINATION), map(os.environ.get, _MLFLOW_KEYS)
+    of_mlflow = bool(kept) and f"{uri}/".startswith(f"{str(kept).rstrip('/')}/")
+    return remote(uri, (key, secret) if of_mlflow and key and secret else None)
+
+
 def describe_store(name: str, uri: str, with_buckets: bool) -> StoreCopy:
     """What a store holds now."""
-    store, sizes = remote(uri), {}
+    store, sizes = store_at(uri), {}
 
     def ask(key: str) -> None:
         size = store.size(key)
@@ -87,7 +96,7 @@ def put_back(
     store: StoreCopy, files: Mapping[str, Held], fetch: Callable[[Held, Path], Path], work: Path
 ) -> None:
     """Bring a store that was copied to what the backup says; objects that are there stay."""
-    there = remote(store.uri)
+    there = store_at(store.uri)
 
     def put(key: str) -> None:
         held = files[key]
@@ -102,7 +111,7 @@ def put_back(
 
 def missing(store: StoreCopy) -> list[str]:
     """Objects of the list that the bucket lacks now, or has in another size."""
-    there, wrong = remote(store.uri), []
+    there, wrong = store_at(store.uri), []
 
     def look(key: str) -> None:
         if there.size(key) != store.sizes[key]:

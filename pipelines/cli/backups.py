@@ -50,6 +50,9 @@ def backup(
         Path | None,
         typer.Option(metavar="FOLDER", help="also write the secrets there, on another disk"),
     ] = None,
+    only_keys: Annotated[
+        bool, typer.Option("--only-keys", help="with --with-keys: write those and nothing else")
+    ] = False,
     secrets: Annotated[
         Path, typer.Option(metavar="FOLDER", help="folder that holds secrets/ and .env")
     ] = Path(),
@@ -66,6 +69,10 @@ def backup(
     from pipelines.backup.make import Wish, unnoted
     from pipelines.backup.make import backup as make
 
+    if only_keys:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+        _keys(secrets, with_keys, into, now, key_file)
+        return
     vault = open_vault(verify or into, key_file)
     if verify is not None:
         _verify(vault, name)
@@ -76,12 +83,7 @@ def backup(
     made = make(deployment_paths(), vault, Wish(wait, keep, with_buckets), datetime.now(UTC))
     _tell(made, vault)
     if with_keys is not None:
-        from pipelines.backup.keys import write_keys
-        from pipelines.backup.sealing import find_key
-
-        key = find_key(key_file)
-        file = write_keys(deployment_paths(), secrets, with_keys, vault.uri, made.record.name, key)
-        say(f"keys: {file}" + ("" if key else ", not encrypted: lock it away"))
+        _keys(secrets, with_keys, vault.uri, made.record.name, key_file)
     if problem := unnoted(made.record):
         say(f"it is whole, but not all could be noted for its proof; {problem}")
         raise typer.Exit(1)
@@ -165,6 +167,17 @@ def open_vault(address: str, key_file: Path | None) -> Vault:
             fix="give --into FOLDER or s3://bucket/prefix, or set DENGUARD_BACKUP_INTO",
         )
     return Vault(address.rstrip("/"), find_key(key_file))
+
+
+def _keys(secrets: Path, to: Path | None, vault: str, name: str, key_file: Path | None) -> None:
+    from pipelines.backup.keys import write_keys
+    from pipelines.backup.sealing import find_key
+
+    if to is None:
+        raise ConfigError("no place for the keys is named", fix="give --with-keys FOLDER")
+    key = find_key(key_file)
+    file = write_keys(deployment_paths(), secrets, to, vault, name, key)
+    say(f"keys: {file}" + ("" if key else ", not encrypted: lock it away"))
 
 
 def _tell(made: Made, vault: Vault) -> None:

@@ -33,7 +33,8 @@ _PROGRAMS_LENGTH = 20
 
 _STEPS = ("airflow-scheduler", "worker-default", "worker-cpu-heavy")
 _AIRFLOW = ("airflow-init", "airflow-api-server", "airflow-dag-processor", *_STEPS)
-_ALERTS = ("airflow-scheduler", "airflow-dag-processor", "watch")
+_ALERTS = (*_STEPS, "airflow-dag-processor", "watch")
+_PIPELINE = (*_STEPS, "airflow-api-server", "airflow-dag-processor", "watch")
 
 
 @dataclass(frozen=True)
@@ -105,18 +106,18 @@ SECRETS = (
     Secret("postgres_password", "PostgreSQL's superuser `denguard`", _PROGRAM, _token, ("postgres", "postgres-init"), "POSTGRES_PASSWORD", sealed="the database was made with"),
     Secret("airflow_db_password", "PostgreSQL's user `airflow`", _PROGRAM, _token, ("postgres-init", *_AIRFLOW)),
     Secret("mlflow_db_password", "PostgreSQL's user `mlflow`", _PROGRAM, _token, ("postgres-init", "mlflow")),
-    Secret("redis_password", "Redis' user `airflow` (profile workers)", _PROGRAM, _token, ("redis", *_AIRFLOW), "REDIS_PASSWORD"),
+    Secret("redis_password", "Redis' user `airflow` (profile workers)", _PROGRAM, _token, ("redis", *_STEPS), "REDIS_PASSWORD"),
     Secret("airflow_fernet_key", "what Airflow seals connections and variables with; `new,old` while it is changed", fernet_keys, _fernet_key, _AIRFLOW, "AIRFLOW_FERNET_KEY", sealed="Airflow's stored connections were sealed with"),
     Secret("airflow_secret_key", "sessions of Airflow's page", _PROGRAM, _token, _AIRFLOW, "AIRFLOW_SECRET_KEY"),
     Secret("airflow_jwt_secret", "tokens of Airflow's tasks and API", at_least(JWT_BYTES), _jwt_secret, _AIRFLOW, "AIRFLOW_JWT_SECRET", new_if_bad=True),
     Secret("airflow_admin_password", "Airflow's user `admin`", _PERSON, _token, ("airflow-init",), "AIRFLOW_ADMIN_PASSWORD"),
     Secret("airflow_watch_password", "Airflow's user `watch`, which sees how long tasks wait", _PROGRAM, _token, ("airflow-init", "watch")),
     Secret("mlflow_admin_password", "MLflow's user `admin`", _PERSON, _token, ("mlflow",)),
-    Secret("mlflow_service_password", "MLflow's user `denguard`, which the pipeline is", _PROGRAM, _token, ("mlflow", *_STEPS)),
+    Secret("mlflow_service_password", "MLflow's user `denguard`, which the pipeline is", _PROGRAM, _token, ("mlflow", *_PIPELINE)),
     Secret("mlflow_endpoint_password", "MLflow's user `endpoint`, which only reads", _PROGRAM, _token, ("mlflow", "serving")),
     Secret("mlflow_flask_secret", "forms of MLflow's page", _PROGRAM, _token, ("mlflow",)),
-    Secret("s3_access_key", "the pipeline's key for S3 (profile s3)", _ACCESS_KEY, _access_key, ("s3", "s3-init", *_STEPS), "MINIO_ROOT_USER"),
-    Secret("s3_secret_key", "its secret", _PROGRAM, _token, ("s3", "s3-init", *_STEPS), "MINIO_ROOT_PASSWORD"),
+    Secret("s3_access_key", "the pipeline's key for S3 (profile s3)", _ACCESS_KEY, _access_key, ("s3", "s3-init", *_PIPELINE), "MINIO_ROOT_USER"),
+    Secret("s3_secret_key", "its secret", _PROGRAM, _token, ("s3", "s3-init", *_PIPELINE), "MINIO_ROOT_PASSWORD"),
     Secret("s3_mlflow_access_key", "MLflow's key for S3 (profile s3)", _ACCESS_KEY, _access_key, ("s3", "s3-init", "mlflow")),
     Secret("s3_mlflow_secret_key", "its secret", _PROGRAM, _token, ("s3", "s3-init", "mlflow")),
     Secret(ENDPOINT_KEYS, "SHA-256 of the endpoint's keys; `new,old` while one is changed", sha256_list, None, ("serving",), "DENGUARD_API_KEY_SHA256"),

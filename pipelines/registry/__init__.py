@@ -14,6 +14,10 @@ _DEFAULTS = {
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "120",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Files go through MLflow's server: its client would be sent on to the bucket, which neither
+    # the endpoint nor every worker reaches.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # it would call home, and wait for it without a network
 }
 for _name, _value in _DEFAULTS.items():

@@ -57,8 +57,12 @@ class Remote(Protocol):
         """Remove an object; none there is no error."""
 
 
-def remote(uri: str) -> Remote:
-    """The store at an address: s3://bucket/prefix, or a folder. Nothing is asked of it yet."""
+def remote(uri: str, keys: tuple[str, str] | None = None) -> Remote:
+    """The store at an address: s3://bucket/prefix, or a folder. Nothing is asked of it yet.
+
+    Args:
+        keys: access key and secret for a bucket of another identity than the environment's.
+    """
     if uri.startswith("s3://"):
         try:
             from pipelines.storage.s3 import S3  # boto3 is an extra
@@ -68,7 +72,7 @@ def remote(uri: str) -> Remote:
                 where=uri,
                 fix="install denguard[s3] with requirements.lock",
             ) from err
-        return S3(uri.rstrip("/"))
+        return S3(uri.rstrip("/"), keys)
     if "://" in uri:
         raise StoreError(
             "this kind of store is not known", where=uri, fix="use a folder or s3://bucket/prefix"

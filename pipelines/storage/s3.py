@@ -58,10 +58,16 @@ _REASONS = {
 
 
 class S3:
-    """Objects below s3://bucket/prefix."""
+    """Objects below s3://bucket/prefix.
 
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
+    Args:
+        keys: access key and secret of another identity than the environment's, which `acts_as`
+            names.
+    """
+
+    def __init__(self, uri: str, keys: tuple[str, str] | None = None) -> None:
+        self.uri, self._keys = uri, keys
+        self.acts_as = keys[0] if keys else ""
         self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         if not self._bucket:
@@ -123,7 +129,8 @@ class S3:
 
     @property
     def _client(self) -> Any:
-        return _client(os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_ACCESS_KEY_ID"))
+        named = os.environ.get("AWS_ACCESS_KEY_ID")
+        return _client(os.environ.get("AWS_ENDPOINT_URL"), named, self._keys)
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}{key}"}
@@ -170,9 +177,12 @@ class S3:
 
 
 @lru_cache(maxsize=4)
-def _client(endpoint: str | None, key_id: str | None) -> Any:  # noqa: ARG001 (part of the cache's key)
-    """One client for each address and identity of the environment; safe to share between
-    threads."""
+def _client(
+    endpoint: str | None,
+    key_id: str | None,  # noqa: ARG001 (part of the cache's key)
+    keys: tuple[str, str] | None,
+) -> Any:
+    """One client for each address and identity; safe to share between threads."""
     logging.getLogger("botocore.credentials").setLevel(logging.WARNING)  # one line a step
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_S,
@@ -183,7 +193,8 @@ def _client(endpoint: str | None, key_id: str | None) -> Any:  # noqa: ARG001 (p
         },
         max_pool_connections=2 * THREADS,
     )
-    return boto3.session.Session().client("s3", endpoint_url=endpoint, config=config)
+    own = {"aws_access_key_id": keys[0], "aws_secret_access_key": keys[1]} if keys else {}
+    return boto3.session.Session(**own).client("s3", endpoint_url=endpoint, config=config)
 
 
 def _code(err: BaseException) -> str:

@@ -13,9 +13,11 @@ from support.s3 import Bucket
 
 from pipelines.backup.make import Made, Wish, backup
 from pipelines.backup.restore import Restored, restore
+from pipelines.backup.stores import store_at
 from pipelines.backup.vault import Vault
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
+from pipelines.storage.s3 import S3
 
 NOW = datetime(2026, 11, 30, 6, tzinfo=UTC)
 KEY = bytes(range(32))
@@ -82,3 +84,20 @@ def test_the_content_of_a_bucket_comes_back_if_it_was_copied_and_is_fetched_once
     assert _restore(tmp_path / "other", vault).holds
     assert s3.read(f"shared/{OBJECT}") == CONTENT
     assert s3.read("shared/records/artifacts/runs/one.json") == b"{}"
+
+
+def test_the_bucket_of_mlflows_server_is_opened_with_its_keys_and_no_other_bucket_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", "s3://mlflow")
+    assert _acts_as("s3://mlflow/1/run/artifacts") == ""
+    monkeypatch.setenv("DENGUARD_MLFLOW_S3_ACCESS_KEY", "of-mlflow")
+    monkeypatch.setenv("DENGUARD_MLFLOW_S3_SECRET_KEY", "its-secret")
+    assert _acts_as("s3://mlflow") == _acts_as("s3://mlflow/1/run/artifacts") == "of-mlflow"
+    assert _acts_as("s3://mlflow-other") == _acts_as("s3://artifacts") == ""
+
+
+def _acts_as(uri: str) -> str:
+    store = store_at(uri)
+    assert isinstance(store, S3)
+    return store.acts_as

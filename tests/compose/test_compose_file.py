@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dags._limits import STEP_LIMITS
+from pipelines.deploy.secret_table import BY_NAME
 from pipelines.ops.settings import AlertSettings
 from serving.settings import Settings
 
@@ -119,6 +120,15 @@ def test_each_container_is_given_the_secrets_that_it_reads_and_no_other(
         # Scheduler and DAG processor share a list with the workers, one of whose is Redis's; the
         # proxy looks into the folder.
         assert extra <= {"redis_password", "cert.pem", "key.pem", "link.pem"}, name
+
+
+def test_who_goes_on_with_an_old_secret_is_started_anew(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    lasting = {n: s for n, s in services.items() if s.get("restart") != "no"}
+    for name, service in lasting.items():
+        read = secrets_read_by(service)
+        assert not [one for one in read if name not in BY_NAME[one].read_by], name
 
 
 def test_every_secret_is_a_file_beside_the_settings(compose: dict[str, Any]) -> None:

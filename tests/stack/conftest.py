@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.stack.engine import ROOT, Stack, engine_is_there
+from support.stack.engine import ROOT, Stack, engine_is_there, key_of
 from support.stack.table import Table
 
 _PORT_NAMES = ("PROXY_HTTP_PORT", "PROXY_HTTPS_PORT", "PROXY_AIRFLOW_PORT", "PROXY_MLFLOW_PORT")
@@ -41,7 +41,8 @@ def stack() -> Iterator[Stack]:
     if why := engine_is_there():
         pytest.skip(f"no Docker engine with Compose: {why}")
     if standing := os.environ.get("DENGUARD_STACK_FOLDER"):
-        yield Stack(Path(standing), PORTS, os.environ.get("DENGUARD_STACK_KEY", ""))
+        key = os.environ.get("DENGUARD_STACK_KEY") or key_of(Path(standing))
+        yield Stack(Path(standing), PORTS, key)
         return
     folder = tempfile.mkdtemp(prefix="denguard-stack-")
     made = Stack(Path(folder), PORTS)

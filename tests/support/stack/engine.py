@@ -21,8 +21,10 @@ from pipelines.local.airflow_api import AirflowApi
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = os.environ.get("DENGUARD_STACK_PROJECT", "denguard-stack-test")
 DAG = "retraining"
+FILES = ["docker-compose.yml", "tests/stack/backup.yml"]
 _CALL_S = 120
 _BUILD_S = 3600
+_KEY_FILE = "endpoint-key"
 KEY = r"^\s+([A-Za-z0-9_-]{43})\s*$"  # init shows it once, on a line of its own
 
 
@@ -39,6 +41,12 @@ def engine_is_there() -> str:
         if done.returncode:
             return f"{' '.join(argv)} says: {(done.stderr or done.stdout).strip()[-200:]}"
     return ""
+
+
+def key_of(folder: Path) -> str:
+    """The endpoint's key of an installation that was left up; "" if it is not known any more."""
+    file = folder / _KEY_FILE
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def until(what: str, holds: Callable[[], bool], within_s: float, every_s: float = 0.5) -> float:
@@ -74,6 +82,7 @@ class Stack:
         api: of Airflow, logged in.
         override: a further compose file of this place (DENGUARD_STACK_OVERRIDE), for builds
             without a network of their own.
+        project: of compose, before the names of its volumes.
     """
 
     folder: Path
@@ -81,6 +90,7 @@ class Stack:
     endpoint_key: str = ""
     api: AirflowApi | None = None
     override: str = field(default_factory=lambda: os.environ.get("DENGUARD_STACK_OVERRIDE", ""))
+    project: str = PROJECT
 
     def lay_out(self) -> None:
         """Copy what is tracked, as a clone would have it."""
@@ -98,25 +108,53 @@ class Stack:
         """Standard output of one call of docker, in the installation's folder."""
         done = subprocess.run(
             ["docker", *argv], cwd=self.folder, capture_output=True, text=True,
-            timeout=timeout_s, env={**os.environ, **self.settings}, check=False,
+            timeout=timeout_s, env=self.environment(), check=False,
         )  # fmt: skip
         if check and done.returncode:
             raise FaultyStack(f"docker {' '.join(argv)}: {(done.stderr + done.stdout)[-2000:]}")
         return done.stdout
 
+    def environment(self) -> dict[str, str]:
+        """Of docker's processes."""
+        return {**os.environ, **self.settings}
+
+    def files(self) -> list[str]:
+        """Compose files of this installation."""
+        return [*FILES, self.override] if self.override else FILES
+
     def compose(self, *argv: str, timeout_s: float = _CALL_S, check: bool = True) -> str:
         """Standard output of one call of docker compose on this project."""
-        more = ["-f", "docker-compose.yml", "-f", self.override] if self.override else []
-        return self.docker("compose", "-p", PROJECT, *more, *argv, timeout_s=timeout_s, check=check)
+        named = [word for file in self.files() for word in ("-f", file)]
+        called = ("compose", "-p", self.project, *named, *argv)
+        return self.docker(*called, timeout_s=timeout_s, check=check)
 
     def init(self, *overlays: str) -> None:
         """Settings, secrets and folders, as docs/install.md says."""
         words = ["--with", ",".join(overlays)] if overlays else []
-        first = ("compose", "-f", "deploy/init.yml", "run", "--rm", "-T", "init")
-        shown = re.search(KEY, self.docker(*first, *words, timeout_s=_BUILD_S), re.M)
+        shown = re.search(KEY, self.as_root("init", *words), re.M)
         if shown is None:
             raise FaultyStack("init showed no key of the endpoint")
-        self.endpoint_key = shown[1]
+        self.remember(shown[1])
+
+    def remember(self, key: str) -> None:
+        """The endpoint's key, for who goes on with a stack that was left up, too."""
+        self.endpoint_key = key
+        (self.folder / _KEY_FILE).write_text(key, encoding="utf-8")
+
+    def as_root(self, *argv: str, volume: str = "") -> str:
+        """Standard output of denguard in the container of deploy/init.yml: root, no network.
+
+        Args:
+            volume: a further folder, as docker run takes it.
+        """
+        mounted = ["-v", volume] if volume else []
+        first = ["compose", "-f", "deploy/init.yml", "run", "--rm", "-T", *mounted]
+        return self.docker(*first, "--entrypoint", "denguard", "init", *argv, timeout_s=_BUILD_S)
+
+    def run(self, service: str, *argv: str, timeout_s: float = 1200, check: bool = True) -> str:
+        """Standard output of one of the services that are called by hand."""
+        words = ("run", "--rm", "-T", service, *argv)
+        return self.compose(*words, timeout_s=timeout_s, check=check)
 
     def build(self) -> None:
         """Both images and the proxy's, unless DENGUARD_STACK_BUILD=0 says that they are there."""
@@ -140,7 +178,7 @@ class Stack:
 
     def address(self, service: str) -> str:
         """Of a service on the internal network, which this host reaches over its bridge."""
-        network = f"{PROJECT}_inside"
+        network = f"{self.project}_inside"
         return self.inspect(
             service, f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
         )
