@@ -53,6 +53,6 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retries": RETRIES,
     "retry_policy": RetryWhatMayPass(),
     "retry_delay": FIRST_PAUSE,
-    "retry_exponential_backoff": BACKOFF,  # True would be 1 to Airflow: no growth
+    "retry_exponential_backoff": BACKOFF,  # a multiplier
     "max_retry_delay": LONGEST_PAUSE,
 }

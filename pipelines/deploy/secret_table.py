@@ -34,7 +34,8 @@ _PROGRAMS_LENGTH = 20
 _STEPS = ("airflow-scheduler", "worker-default", "worker-cpu-heavy")
 _AIRFLOW = ("airflow-init", "airflow-api-server", "airflow-dag-processor", *_STEPS)
 _ALERTS = (*_STEPS, "airflow-dag-processor", "watch")
-_PIPELINE = (*_STEPS, "airflow-api-server", "airflow-dag-processor", "watch")
+_MODELS = (*_STEPS, "airflow-api-server", "airflow-dag-processor")
+_PIPELINE = (*_MODELS, "watch")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ SECRETS = (
     Secret("airflow_admin_password", "Airflow's user `admin`", _PERSON, _token, ("airflow-init",), "AIRFLOW_ADMIN_PASSWORD"),
     Secret("airflow_watch_password", "Airflow's user `watch`, which sees how long tasks wait", _PROGRAM, _token, ("airflow-init", "watch")),
     Secret("mlflow_admin_password", "MLflow's user `admin`", _PERSON, _token, ("mlflow",)),
-    Secret("mlflow_service_password", "MLflow's user `denguard`, which the pipeline is", _PROGRAM, _token, ("mlflow", *_PIPELINE)),
+    Secret("mlflow_service_password", "MLflow's user `denguard`, which the pipeline is", _PROGRAM, _token, ("mlflow", *_MODELS)),
     Secret("mlflow_endpoint_password", "MLflow's user `endpoint`, which only reads", _PROGRAM, _token, ("mlflow", "serving")),
     Secret("mlflow_flask_secret", "forms of MLflow's page", _PROGRAM, _token, ("mlflow",)),
     Secret("s3_access_key", "the pipeline's key for S3 (profile s3)", _ACCESS_KEY, _access_key, ("s3", "s3-init", *_PIPELINE), "MINIO_ROOT_USER"),
@@ -126,7 +127,7 @@ SECRETS = (
     Secret("alert_webhook_bearer", "its bearer token, or empty", one_line, None, _ALERTS, "DENGUARD_ALERT_WEBHOOK_BEARER", may_be_empty=True),
     Secret("alert_webhook_secret", "what its signatures are made with, or empty", one_line, None, _ALERTS, "DENGUARD_ALERT_WEBHOOK_SECRET", may_be_empty=True),
     Secret("grafana_admin_password", "Grafana's user `admin` (profile monitoring)", _PERSON, _token, ("grafana",)),
-    Secret("cert.pem", "the proxy's certificate with its chain; empty: one that it makes itself", certificate, None, ("proxy",), may_be_empty=True),
+    Secret("cert.pem", "the proxy's certificate with its chain; empty: one that it makes itself", certificate, None, ("proxy", "watch"), may_be_empty=True),
     Secret("key.pem", "its key", private_key, None, ("proxy",), may_be_empty=True),
     Secret("link.pem", "certificate and key by which second hosts reach this one (profile second-host)", pair, _link_pair, ("link",)),
     Secret("backup_key", "what backups are encrypted with; empty: they are not", sealing_key, None, (), may_be_empty=True, sealed="backups were encrypted with"),

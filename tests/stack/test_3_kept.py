@@ -95,9 +95,9 @@ def test_an_empty_stack_is_the_same_after_restore(
     other.as_root("restore", "/keys", *named, volume=f"{keys}:/keys")
     shutil.rmtree(keys)
     other.as_root("init")
-    stack.docker("run", "--rm", "--user", "0", "--entrypoint", "chown", "-v",
-                 f"{other.folder}:/deploy", "postgres:17.6-bookworm", "-R", f"{USER}:{USER}",
-                 "/deploy/backups", "/deploy/profiles")  # fmt: skip
+    as_root = ("--user", "0", "--entrypoint", "chown", "-v", f"{other.folder}:/deploy")
+    owned = ("-R", f"{USER}:{USER}", "/deploy/backups", "/deploy/profiles")
+    stack.docker("run", "--rm", *as_root, "postgres:17.6-bookworm", *owned)
     other.compose("up", "-d", "--no-build", "postgres-init", "s3-init", timeout_s=300)
     said = other.run("restore", "/backup", check=False)  # MLflow's server is asked later
     table.figure("restore into an empty stack, seconds", round(time.monotonic() - began))
