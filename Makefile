@@ -46,7 +46,7 @@ test: $(STAMP) ## run the tests
 test-slow: $(STAMP) ## run the tests that take over half a minute each; before a release
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m slow
 
-stack-test: $(STAMP) ## the containers for real: up from nothing, a week, faults, a table (Docker; most of an hour)
+stack-test: $(STAMP) ## the containers for real: up from nothing, a week, faults, a table (Docker; hours on two cores)
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -m stack tests/stack -x -s
 
 bench: $(STAMP) ## time the work beside its rivals on a quiet machine (15 min); benchmarks/results/latest.json

@@ -7,16 +7,12 @@ umask 077
 WEED_JWT_FILER_SIGNING_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export WEED_JWT_FILER_SIGNING_KEY
 
-# Each user lists, reads and writes its own buckets, and lists and reads what stands behind (a backup of
-# the pipeline's takes MLflow's files, too), and nothing else. While its keys are changed both files
-# hold `new,old`, and either pair is good.
+# Each user lists, reads and writes its own buckets, and nothing else. While its keys are changed both
+# files hold `new,old`, and either pair is good.
 identity() {
     actions= credentials= number=1
     for bucket in $4; do
         for action in Read Write List Tagging; do actions="$actions${actions:+, }\"$action:$bucket\""; done
-    done
-    for bucket in ${5:-}; do
-        for action in Read List; do actions="$actions, \"$action:$bucket\""; done
     done
     for key in $(tr , ' ' < "/run/secrets/$2"); do
         secret=$(cut -d, -f"$number" "/run/secrets/$3")
@@ -27,7 +23,7 @@ identity() {
 }
 {
     printf '{"identities": ['
-    identity denguard s3_access_key s3_secret_key "artifacts versions" "mlflow"
+    identity denguard s3_access_key s3_secret_key "artifacts versions"
     printf ', '
     identity mlflow s3_mlflow_access_key s3_mlflow_secret_key "mlflow"
     printf ']}\n'
