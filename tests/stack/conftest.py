@@ -1,6 +1,6 @@
 """The stack of the profiles workers and s3, brought up once and broken again and again.
 
-Outside the default run (`make stack-test`): it builds images and takes hours on two cores. Settings:
+Outside the default run (`make stack-test`): it builds images and takes hours. Settings:
 DENGUARD_STACK_OVERRIDE, a compose file of this place; DENGUARD_STACK_BUILD=0, the images are there;
 DENGUARD_STACK_KEEP=1, leave it up; DENGUARD_STACK_FOLDER, go on with one that was left up, whose
 key of the endpoint is DENGUARD_STACK_KEY; DENGUARD_STACK_PROJECT and DENGUARD_STACK_PORTS, another
