@@ -21,7 +21,6 @@ from pipelines.local.airflow_api import AirflowApi
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = os.environ.get("DENGUARD_STACK_PROJECT", "denguard-stack-test")
 DAG = "retraining"
-FILES = ["docker-compose.yml", "tests/stack/backup.yml"]
 _CALL_S = 120
 _BUILD_S = 3600
 _KEY_FILE = "endpoint-key"
@@ -120,7 +119,7 @@ class Stack:
 
     def files(self) -> list[str]:
         """Compose files of this installation."""
-        return [*FILES, self.override] if self.override else FILES
+        return ["docker-compose.yml", *([self.override] if self.override else ())]
 
     def compose(self, *argv: str, timeout_s: float = _CALL_S, check: bool = True) -> str:
         """Standard output of one call of docker compose on this project."""
@@ -155,6 +154,10 @@ class Stack:
         """Standard output of one of the services that are called by hand."""
         words = ("run", "--rm", "-T", service, *argv)
         return self.compose(*words, timeout_s=timeout_s, check=check)
+
+    def kept(self, *argv: str, check: bool = True) -> str:
+        """Standard output of denguard in the service that makes and restores backups."""
+        return self.run("backup", "denguard", *argv, check=check)
 
     def build(self) -> None:
         """Both images and the proxy's, unless DENGUARD_STACK_BUILD=0 says that they are there."""
