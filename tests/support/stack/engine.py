@@ -165,6 +165,11 @@ class Stack:
             for service in ("mlflow", "serving", "proxy"):
                 self.compose("build", service, timeout_s=_BUILD_S)
 
+    def image_bytes(self, name: str) -> int:
+        """Size of one of our images."""
+        tag = os.environ.get("DENGUARD_VERSION", "latest")
+        return int(self.docker("image", "inspect", "-f", "{{.Size}}", f"{name}:{tag}"))
+
     def secret(self, name: str) -> str:
         """Content of a secret's file."""
         return (self.folder / "secrets" / name).read_text(encoding="utf-8").strip()
