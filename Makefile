@@ -47,7 +47,7 @@ test-slow: $(STAMP) ## run the tests that take over half a minute each; before a
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m slow
 
 stack-test: $(STAMP) ## the containers for real: up from nothing, a week, faults, a table (Docker; hours on two cores)
-	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -m stack tests/stack -x -s
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest -m stack tests/stack -s
 
 bench: $(STAMP) ## time the work beside its rivals on a quiet machine (15 min); benchmarks/results/latest.json
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks.speed $(NAMES)

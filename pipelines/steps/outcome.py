@@ -7,13 +7,18 @@ there; nothing but older versions' runs is read from it.
 
 from __future__ import annotations
 
+import logging
+
 from pipelines.config import DeploymentPaths
+from pipelines.errors import StoreError
 from pipelines.run import run_folder
 from pipelines.run.events import note
 from pipelines.steps import summary
 from pipelines.steps.failure import FAILURE, Failure, cause_of
 from pipelines.steps.history import history
 from pipelines.storage import write_json
+
+log = logging.getLogger(__name__)
 
 
 def begin(paths: DeploymentPaths, run_id: str, part: str, try_number: int = 0) -> None:
@@ -47,7 +52,8 @@ def fail(
     map_index: int = -1,
     try_number: int = 1,
 ) -> Failure:
-    """A part failed.
+    """A part failed. Where that cannot be written down, as on a full disk, the log has to do: the
+    part's own error is what people must read.
 
     Args:
         error: the exception; or what is known of a process that died, None if nothing is known.
@@ -60,11 +66,18 @@ def fail(
         try_number=try_number,
         **cause_of(error),
     )
-    note(paths, "step-failed", run_id, failed.to_json())
-    write_json(run_folder(paths, run_id) / FAILURE, failed.to_json())
-    if history(paths, run_id).part(part).is_past(failed):
-        settle(paths, run_id)
+    try:
+        _write_down(paths, failed)
+    except StoreError as err:
+        log.warning("that %s failed could not be written down: %s", part, err)
     return failed
+
+
+def _write_down(paths: DeploymentPaths, failed: Failure) -> None:
+    note(paths, "step-failed", failed.run_id, failed.to_json())
+    write_json(run_folder(paths, failed.run_id) / FAILURE, failed.to_json())
+    if history(paths, failed.run_id).part(failed.step).is_past(failed):
+        settle(paths, failed.run_id)
 
 
 def failed_already(

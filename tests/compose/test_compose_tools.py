@@ -136,8 +136,8 @@ def test_the_schema_linter_finds_no_error(tmp_path: Path) -> None:
     linter = shutil.which("dclint", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
     if linter is None:
         pytest.skip(f"dclint is not installed (npm install --prefix .venv/node dclint@{DCLINT})")
-    # One image serves many services, so it needs a build and a name to be found by. The proxy and the
-    # link are there to be reached from elsewhere; that no other service is, is tested beside this.
+    # One image serves many services, so it needs a build and a name to be found by. Proxy and link
+    # are there to be reached from elsewhere; that no other service is, is tested beside this.
     off = [
         f"--disable-rule={rule}" for rule in ("no-build-and-image", "no-unbound-port-interfaces")
     ]

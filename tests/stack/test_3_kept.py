@@ -21,6 +21,7 @@ from pipelines.deploy.secret_table import new_token
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(2 * 3600)]
 PERSON = "maria"
 USER = 50000
+WHOLE = ("backup", "--wait", "--with-buckets")
 _CUT_AFTER = 200  # objects of a backup that is killed
 
 
@@ -58,17 +59,17 @@ def test_a_backup_that_is_killed_is_none_and_the_next_one_is_whole(
     (stack.folder / "secrets" / "backup_key").write_text(new_token())
     name = f"{stack.project}-cut"
     files = [word for file in stack.files() for word in ("-f", file)]
-    words = ["run", "--rm", "-T", "--name", name, "backup", "--wait", "--with-buckets"]
+    words = ["run", "--rm", "-T", "--name", name, "backup", "denguard", *WHOLE]
     argv = ["docker", "compose", "-p", stack.project, *files, *words]
     cut = subprocess.Popen(argv, cwd=stack.folder, env=stack.environment())
     until("the backup sends", lambda: objects(stack) > _CUT_AFTER, 900, every_s=0.1)
     stack.docker("kill", "--signal", "KILL", name)
     assert cut.wait(120) != 0
-    assert "20" not in stack.run("backup", "--list")
+    assert "20" not in stack.kept("backup", "--list")
     sent = objects(stack)
 
     began = time.monotonic()
-    said = stack.run("backup", "--wait", "--with-buckets")
+    said = stack.kept(*WHOLE)
     took = time.monotonic() - began
     held = re.search(r"it holds ([\d,]+) files, ([\d.,]+ MB)", said)
     assert "is whole" in said and held and objects(stack) > sent
@@ -99,7 +100,7 @@ def test_an_empty_stack_is_the_same_after_restore(
     owned = ("-R", f"{USER}:{USER}", "/deploy/backups", "/deploy/profiles")
     stack.docker("run", "--rm", *as_root, "postgres:17.6-bookworm", *owned)
     other.compose("up", "-d", "--no-build", "postgres-init", "s3-init", timeout_s=300)
-    said = other.run("restore", "/backup", check=False)  # MLflow's server is asked later
+    said = other.kept("restore", "/backup", check=False)  # MLflow's server is asked later
     table.figure("restore into an empty stack, seconds", round(time.monotonic() - began))
     assert "champion's bundle\tyes" in said, said
     up = kept.bring_up(other)
@@ -107,7 +108,7 @@ def test_an_empty_stack_is_the_same_after_restore(
     table.figure("restored stack up, seconds", round(up))
     kept.require_known(other, PERSON, password)
     assert kept.differences(before, kept.state_of(other)) == []
-    proof = other.run("restore", "/backup", "--prove")
+    proof = other.kept("restore", "/backup", "--prove")
     assert "\tNO\t" not in proof
     happened = (
         "champion, its bytes, every forecast, audit, trace, users of MLflow and Airflow, runs: same"

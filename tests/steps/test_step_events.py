@@ -11,6 +11,8 @@ from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run import events
 from pipelines.run.events import events_file, read_events
+from pipelines.steps import outcome
+from pipelines.storage import full_disk
 
 
 def test_a_step_that_ends_and_one_that_fails_are_lines_of_the_event_file(home: Path) -> None:
@@ -37,3 +39,17 @@ def test_an_event_file_that_cannot_be_written_stands_in_no_steps_way(
     monkeypatch.setattr(events, "append_event", locked)
     with pytest.raises(ConfigError, match="profil"):
         steps.start("again", {"profil": "ci"})
+
+
+def test_a_full_disk_under_the_failure_record_does_not_hide_the_steps_own_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, *_: object) -> None:
+        raise full_disk(path)
+
+    monkeypatch.setattr(outcome, "write_json", full)
+    with pytest.raises(ConfigError, match="profil"):
+        steps.start("weekly", {"profil": "ci"})
+    assert "that start failed could not be written down" in caplog.text
+    (line,) = read_events(DeploymentPaths(home=home), "step-failed")
+    assert "profil" in line["cause"]

@@ -43,6 +43,16 @@ def test_a_file_that_finds_no_room_is_named_with_what_it_needed(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (2_500_000, "2.5 MB"), (3e9, "3.0 GB")],
+)
+def test_what_is_needed_is_never_said_to_be_nothing(
+    tmp_path: Path, full: None, count: int, said: str
+) -> None:
+    assert full_disk(tmp_path, int(count)).what.endswith(f"{said} are needed")
+
+
 def test_a_folder_that_finds_no_room_is_named(tmp_path: Path, full: None) -> None:
     with pytest.raises(StoreError, match="the disk is full") as err, new_folder(tmp_path / "new"):
         raise NO_SPACE

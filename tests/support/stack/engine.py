@@ -21,7 +21,6 @@ from pipelines.local.airflow_api import AirflowApi
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = os.environ.get("DENGUARD_STACK_PROJECT", "denguard-stack-test")
 DAG = "retraining"
-FILES = ["docker-compose.yml", "tests/stack/backup.yml"]
 _CALL_S = 120
 _BUILD_S = 3600
 _KEY_FILE = "endpoint-key"
@@ -120,7 +119,7 @@ class Stack:
 
     def files(self) -> list[str]:
         """Compose files of this installation."""
-        return [*FILES, self.override] if self.override else FILES
+        return ["docker-compose.yml", *([self.override] if self.override else ())]
 
     def compose(self, *argv: str, timeout_s: float = _CALL_S, check: bool = True) -> str:
         """Standard output of one call of docker compose on this project."""
@@ -156,11 +155,20 @@ class Stack:
         words = ("run", "--rm", "-T", service, *argv)
         return self.compose(*words, timeout_s=timeout_s, check=check)
 
+    def kept(self, *argv: str, check: bool = True) -> str:
+        """Standard output of denguard in the service that makes and restores backups."""
+        return self.run("backup", "denguard", *argv, check=check)
+
     def build(self) -> None:
         """Both images and the proxy's, unless DENGUARD_STACK_BUILD=0 says that they are there."""
         if os.environ.get("DENGUARD_STACK_BUILD", "1") != "0":
             for service in ("mlflow", "serving", "proxy"):
                 self.compose("build", service, timeout_s=_BUILD_S)
+
+    def image_bytes(self, name: str) -> int:
+        """Size of one of our images."""
+        tag = os.environ.get("DENGUARD_VERSION", "latest")
+        return int(self.docker("image", "inspect", "-f", "{{.Size}}", f"{name}:{tag}"))
 
     def secret(self, name: str) -> str:
         """Content of a secret's file."""

@@ -42,14 +42,18 @@ class Table:
     def write(self) -> None:
         """As JSON."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        found = {"figures": self.figures, "rows": [asdict(row) for row in self.rows]}
-        self.file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        self.file.write_text(json.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
+
+    def to_json(self) -> dict[str, object]:
+        """Figures and rows."""
+        return {"figures": self.figures, "rows": [asdict(row) for row in self.rows]}
 
     def text(self) -> str:
-        """As a table of Markdown, figures above it."""
-        shown = [f"{name}: {value}" for name, value in self.figures.items()]
+        """Faults, then figures, as tables of Markdown."""
+        shown = ["| figure | |", "| --- | --- |"]
+        shown += [f"| {name} | {value} |" for name, value in self.figures.items()]
         lines = ["| " + " | ".join(HEAD) + " |", "| --- " * len(HEAD) + "|"]
         for row in self.rows:
             took = "" if row.recovery_s is None else f"{row.recovery_s:.0f}"
             lines.append(f"| {row.fault} | {row.happened} | {took} | {row.lost} |")
-        return "\n".join([*shown, "", *lines])
+        return "\n".join([*lines, "", *shown])
