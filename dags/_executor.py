@@ -72,7 +72,9 @@ def _fork_for_each(
 
     Its exit waits for tasks that run. If the scheduler is killed it ends, and they run on.
     """
-    importlib.import_module("pipelines.run.apart").end_with(scheduler)
+    from pipelines.run.apart import end_with
+
+    end_with(scheduler)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in Airflow's own: tasks run to their end
 
     def take() -> None:
@@ -87,7 +89,9 @@ def _fork_for_each(
 
     importlib.import_module(_SUPERVISOR)
     take_what_waits()
-    importlib.import_module("pipelines.steps.preload").preload(take_what_waits)
+    from pipelines.steps.preload import preload
+
+    preload(take_what_waits)
     gc.freeze()  # so that what is loaded stays shared with the children
     while True:
         take()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -133,7 +133,7 @@ def _answer(asked: Asked, found: Published | None, skipped: Withdrawn | None) ->
     return Answer(found, f"{until}, {this}, version {version}, which served before it")
 
 
-def _dataset(paths: DeploymentPaths, found: Published) -> dict[str, Any]:
+def _dataset(paths: DeploymentPaths, found: Published) -> Mapping[str, Any]:
     """What is known of the dataset that a forecast was made from; {} if it is not here."""
     dataset = str(found.table["dataset_version"].iloc[0])
     try:

@@ -13,6 +13,7 @@ from pipelines.config import DeploymentPaths
 from pipelines.contracts import CURRENT
 from pipelines.inference.forecast import ABOUT
 from pipelines.registry.named import Registered
+from pipelines.run.withdrawn import Withdrawn
 from pipelines.storage import read_json
 from serving.champion import Champion
 from serving.problems import Problem
@@ -93,11 +94,8 @@ async def forecast(
         **state,
         **champion.rule(),
         **({"note": notes} if notes else {}),
+        **_marks(champion, found, answer.withdrawal),
     }
-    if _maker(champion, found) != champion.registered:
-        body["made_by"] = found.made_by
-    if answer.withdrawal:
-        body["withdrawn"] = {"at": answer.withdrawal.at, "reason": answer.withdrawal.reason}
     response = JSONResponse(body)
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
     request.app.state.prediction_log.record(
@@ -165,6 +163,18 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
         "origin_week": found.origin_week,
         "rows": rows,
     }
+
+
+def _marks(
+    champion: Champion, found: Published, withdrawal: Withdrawn | None
+) -> dict[str, dict[str, str]]:
+    """What sets a forecast apart from the champion's own that stands."""
+    marks = {}
+    if _maker(champion, found) != champion.registered:
+        marks["made_by"] = found.made_by
+    if withdrawal:
+        marks["withdrawn"] = {"at": withdrawal.at, "reason": withdrawal.reason}
+    return marks
 
 
 def _maker(champion: Champion, found: Published) -> Registered:
