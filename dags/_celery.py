@@ -1,10 +1,13 @@
 """Celery workers of the compose profile `workers`: settings, and what a start and a beat do.
 
+A start ends with an import of what steps import, before Celery forks the processes that run tasks.
+
 Airflow names CONFIG as `[celery] celery_config_options`, so every worker imports this file.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +44,15 @@ def give_up_what_died(**_: object) -> None:
         died = session.execute(here.values(last_heartbeat_at=LONG_AGO)).rowcount
     if died:
         log.warning("%d task(s) ran here when this worker ended; they are tried again", died)
+
+
+@worker_init.connect  # after the above: what died must not wait for libraries
+def load_what_steps_import(**_: object) -> None:
+    """Libraries alone; the pool's processes, and the tasks forked from them, share the memory."""
+    from pipelines.steps.preload import preload
+
+    preload()
+    gc.freeze()
 
 
 @heartbeat_sent.connect

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.registry.named import Registered
-from pipelines.registry.served import serving_version
+from pipelines.registry.served import former_version, serving_version
 from serving.encoders import Encoders, encoders_of, needs_encoders
 from serving.kept import Kept
 from serving.metrics import Metrics
@@ -28,11 +28,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Champion:
-    """A bundle that passed its golden rows, ready to answer. Never changed, only replaced."""
+    """A bundle that passed its golden rows, ready to answer. Never changed, only replaced.
+
+    `former` is who served before it and was not taken out of service, as the registry said then.
+    """
 
     registered: Registered
     bundle: Bundle
     encoders: Encoders | None
+    former: Registered | None = None
 
     def rule(self) -> dict[str, str | None]:
         """By which label rule it answers, and which one was adopted since and awaits its
@@ -105,18 +109,19 @@ class ChampionHolder:
         last = self._kept.last()
         if last is None or last.gone_at is not None or self._kept.here(last.registered) is None:
             return
-        self._take(last.registered)
+        self._take(last.registered, last.former)
         self.standing = replace(self.standing, as_of=last.seen_at)
 
     def look(self) -> None:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
             named = serving_version(self._settings.paths, self._settings.model_name)
+            former = self._former_of(named)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
             self._away(err)
         else:
             self.standing = replace(self.standing, away_since=None)
-            self._follow_to(named)
+            self._follow_to(named, former)
         self._metrics.stands(self.standing, _now())
 
     def _away(self, err: Exception) -> None:
@@ -124,25 +129,33 @@ class ChampionHolder:
         self.standing = replace(self.standing, away_since=since)
         self._failed("registry", error_text(err), registry_away(err))
 
-    def _follow_to(self, named: Registered | None) -> None:
+    def _former_of(self, named: Registered | None) -> Registered | None:
+        """Asked once a champion: it changes with the champion alone."""
+        current = self.current
+        if current is not None and self._confirmed and current.registered == named:
+            return current.former
+        settings = self._settings
+        return named and former_version(settings.paths, settings.model_name)
+
+    def _follow_to(self, named: Registered | None, former: Registered | None) -> None:
         if named is None:
             self._withdrawn()
         elif self.current is None or named.bundle_id != self.current.registered.bundle_id:
-            self._take(named)
+            self._take(named, former)
         else:
-            self._renamed(named, self.current)
+            self._renamed(named, former, self.current)
             self.candidate_error = None
             self._metrics.failing.set(0)
         if self.current is not None and self.current.registered == named:
             self._confirmed = True
             self.standing = replace(self.standing, as_of=_now())
-            self._kept.seen(named, _now())
+            self._kept.seen(named, _now(), former)
 
-    def _renamed(self, named: Registered, current: Champion) -> None:
+    def _renamed(self, named: Registered, former: Registered | None, current: Champion) -> None:
         """The same bundle, of which the registry says something else than before."""
-        if named == current.registered:
+        if (named, former) == (current.registered, current.former):
             return
-        self.current = replace(current, registered=named)
+        self.current = replace(current, registered=named, former=former)
         if named.adopted_rule:
             log.warning(
                 "label rule %s was adopted; version %s goes on answering by %s until the new line "
@@ -152,9 +165,9 @@ class ChampionHolder:
                 current.bundle.meta.label_rule_id,
             )
 
-    def _take(self, named: Registered) -> None:
+    def _take(self, named: Registered, former: Registered | None) -> None:
         try:
-            champion = self._load(named)
+            champion = replace(self._load(named), former=former)
         except Exception as err:  # noqa: BLE001 any error keeps the old champion
             self._attempts += 1
             self.candidate_error = CandidateError(

@@ -31,6 +31,7 @@ class LastSeen(BaseModel):
     """The champion that the registry named last.
 
     Attributes:
+        former: who served before it, as Champion.former.
         seen_at: when it did so for the last time, UTC.
         gone_at: when it named nobody any more; None while that has not happened.
         bundles: content ids, the newest first.
@@ -44,6 +45,7 @@ class LastSeen(BaseModel):
     source: str
     provisional: bool = False
     adopted_rule: str | None = None
+    former: Registered | None = None
     seen_at: datetime
     gone_at: datetime | None = None
     bundles: tuple[str, ...] = ()
@@ -95,15 +97,19 @@ class Kept:
             log.warning("who was champion cannot be read from %s: %s", path, err)
             return None
 
-    def seen(self, named: Registered, now: datetime) -> None:
+    def seen(self, named: Registered, now: datetime, former: Registered | None = None) -> None:
         """The registry names this champion, whose bundle serves here."""
         before = self._written or self.last()
-        same = before is not None and before.registered == named and before.gone_at is None
+        same = (
+            before is not None
+            and (before.registered, before.former) == (named, former)
+            and before.gone_at is None
+        )
         if same and before is not None and now - before.seen_at < _WRITE_EVERY:
             return
         others = [one for one in (before.bundles if before else ()) if one != named.bundle_id]
         bundles = (named.bundle_id, *others)[:MOST_BUNDLES]
-        self._write(LastSeen(**asdict(named), seen_at=now, bundles=bundles))
+        self._write(LastSeen(**asdict(named), former=former, seen_at=now, bundles=bundles))
         if not same:
             self._let_go_of_others(bundles)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.errors import StoreError
 from pipelines.inference.prediction_log import LoggedAnswer, PredictionLog, mark_day, prune
-from serving.champion import Champion
+from pipelines.registry.named import Registered
 from serving.metrics import Metrics
 from serving.settings import Settings
 
@@ -36,7 +36,7 @@ class PredictionLogWriter:
     def record(
         self,
         trace_id: str,
-        champion: Champion,
+        answered_by: Registered,
         asked: bytes,
         answers: Sequence[dict[str, Any]],
         forecast_version: str | None = None,
@@ -44,6 +44,7 @@ class PredictionLogWriter:
         """Add the line of an answer. Never raises for the disk's sake.
 
         Args:
+            answered_by: whose model answers, or made the forecast.
             asked: body or query as it was sent; only its hash is written.
             answers: bodies of serving.answers, of which the log keeps what it has a field for.
             forecast_version: that they were read from, if they were.
@@ -55,8 +56,8 @@ class PredictionLogWriter:
                 "trace_id": trace_id,
                 "at": datetime.now(UTC),
                 "input_sha256": hashlib.sha256(asked).hexdigest(),
-                "bundle_id": champion.registered.bundle_id,
-                "model_version": champion.registered.version,
+                "bundle_id": answered_by.bundle_id,
+                "model_version": answered_by.version,
                 "predictions": answers,
                 "forecast_version": forecast_version,
             }

@@ -1,9 +1,9 @@
-"""The champion's published forecast, for models that need more than one row of fields."""
+"""The champion's published forecast; until it has one, that of the champion before it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,8 @@ import pandas as pd
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.inference.forecast import PARQUET
+from pipelines.registry.named import Registered
+from pipelines.run.events import read_events
 from pipelines.run.success import last_success
 from pipelines.run.withdrawn import Withdrawn, withdrawal, withdrawn
 from pipelines.storage import read_json
@@ -28,6 +30,12 @@ class Published:
 
     version: str
     table: pd.DataFrame
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """Model version and bundle, as its rows have them."""
+        row = self.table.iloc[0]
+        return {name: str(row[name]) for name in ("model_version", "bundle_id")}
 
     @property
     def origin_week(self) -> str:
@@ -45,15 +53,18 @@ class Published:
 
 @dataclass(frozen=True)
 class Asked:
-    """Whose forecasts are asked for: its bundle, and the label rule that it answers by."""
+    """Whose forecasts are asked for: the champion's by its label rule, or those of the one before
+    it, if it has none.
+    """
 
-    bundle_id: str
+    champion: Registered
     label_rule_id: str
+    former: Registered | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found; without a forecast, `note` says what was withdrawn, if anything was."""
+    """What was found. `note` says what was withdrawn, and what stands in for what."""
 
     forecast: Published | None
     note: str | None = None
@@ -63,65 +74,84 @@ class Answer:
 def newest(paths: DeploymentPaths, asked: Asked, origin_week: str | None = None) -> Answer:
     """The champion's newest forecast, or that of an origin week, of those not withdrawn.
 
-    If its newest one was withdrawn and it made no other, the newest one of another bundle by the
-    same label rule stands in. Withdrawals are looked up each time, so that one counts at once.
+    Until a champion has made one, or another than those withdrawn, one of the champion before it
+    stands in; not for an origin week of before its time. Withdrawals are looked up each time, so
+    that one counts at once.
     """
     marks = withdrawn(paths, "forecast")
     skipped: Withdrawn | None = None
-    others: list[Published] = []
-    for found in _forecasts(paths, origin_week):
-        own = (found.table["bundle_id"] == asked.bundle_id).all()
-        if found.version in marks:
-            skipped = skipped or (marks[found.version] if own else None)
-        elif own:
-            return Answer(found, _skipped(skipped, found))
-        else:
-            others.append(found)
-    for found in others if skipped else ():
-        if _rule_of(paths, found) == asked.label_rule_id:
-            return Answer(found, _skipped(skipped, found))
-    return Answer(None, _skipped(skipped, None))
+    former: list[Path] = []
+    for folder in _standing(paths, origin_week):
+        bundle_id = _bundle_of(folder / PARQUET)
+        if bundle_id == asked.champion.bundle_id:
+            if folder.name not in marks:
+                return _answer(asked, _read(folder / PARQUET, folder.name), skipped)
+            skipped = skipped or marks[folder.name]
+        elif asked.former and bundle_id == asked.former.bundle_id and folder.name not in marks:
+            former.append(folder)
+    if skipped is None and origin_week is not None:
+        return Answer(None)
+    return _answer(asked, _stand_in(paths, asked, former), skipped)
 
 
 def by_version(paths: DeploymentPaths, asked: Asked, version: str) -> Answer:
     """One forecast by its version, withdrawn or not, if it is of the champion's label rule."""
-    path = paths.artifacts / "forecasts" / version / PARQUET
+    path, rule = paths.artifacts / "forecasts" / version / PARQUET, asked.label_rule_id
     found = _read(path, version) if path.is_file() else None
-    own = found is not None and (found.table["bundle_id"] == asked.bundle_id).all()
-    if found is None or not (own or _rule_of(paths, found) == asked.label_rule_id):
+    own = found is not None and found.made_by["bundle_id"] == asked.champion.bundle_id
+    if found is None or not (own or _dataset(paths, found).get("label_rule_id") == rule):
         return Answer(None)
     record = withdrawal(paths, "forecast", version)
     return Answer(found, f"it was {record.words()}" if record else None, record)
 
 
-def _skipped(record: Withdrawn | None, instead: Published | None) -> str | None:
-    if record is None:
-        return None
-    note = f"the champion's forecast {record.name} was {record.words()}"
-    return (
-        note
-        if instead is None
-        else f"{note}; this is {instead.version}, by bundle {instead.table['bundle_id'].iloc[0]}"
-    )
+def _stand_in(paths: DeploymentPaths, asked: Asked, former: list[Path]) -> Published | None:
+    """The first that is by the champion's label rule and rests on no withdrawn drop, as far as is
+    known here: one whose dataset version is not here does not stand in.
+    """
+    taken_back = _withdrawn_drops(paths) if former else set()
+    for folder in former:
+        if (found := _read(folder / PARQUET, folder.name)) is None:
+            continue
+        dataset = _dataset(paths, found)
+        drops = {drop["received_date"] for drop in dataset.get("drops", ())}
+        if dataset.get("label_rule_id") == asked.label_rule_id and not drops & taken_back:
+            return found
+    return None
 
 
-def _rule_of(paths: DeploymentPaths, found: Published) -> str | None:
-    """Label rule of a forecast, by the dataset version it was made from; None if that is
-    not here."""
+def _answer(asked: Asked, found: Published | None, skipped: Withdrawn | None) -> Answer:
+    why = f"the champion's forecast {skipped.name} was {skipped.words()}" if skipped else None
+    if found is None:
+        return Answer(None, why)
+    version, bundle_id = found.made_by["model_version"], found.made_by["bundle_id"]
+    this = f"this is {found.version}, by bundle {bundle_id}"
+    if bundle_id == asked.champion.bundle_id:
+        return Answer(found, f"{why}; {this}" if why else None)
+    now = f"version {asked.champion.version} is champion now and its own forecast is not made yet"
+    until = f"{why}; until there is another" if why else f"{now}; until it is"
+    return Answer(found, f"{until}, {this}, version {version}, which served before it")
+
+
+def _dataset(paths: DeploymentPaths, found: Published) -> Mapping[str, Any]:
+    """What is known of the dataset that a forecast was made from; {} if it is not here."""
     dataset = str(found.table["dataset_version"].iloc[0])
     try:
-        return str(
-            read_json(paths.artifacts / "datasets" / dataset / "dataset.json")["label_rule_id"]
-        )
-    except (StoreError, KeyError):
-        return None
+        return read_json(paths.artifacts / "datasets" / dataset / "dataset.json")
+    except StoreError:
+        return {}
 
 
-def _forecasts(paths: DeploymentPaths, origin_week: str | None) -> Iterator[Published]:
+def _withdrawn_drops(paths: DeploymentPaths) -> set[str]:
+    """By the records; and by the events, as a container sees artifacts/ alone."""
+    events = read_events(paths, "drop-withdrawn")
+    return {*withdrawn(paths, "drop"), *(str(event.get("name")) for event in events)}
+
+
+def _standing(paths: DeploymentPaths, origin_week: str | None) -> Iterator[Path]:
+    """Folders of forecasts, newest origin first, without those that were overtaken."""
     folders = _folders(paths.artifacts / "forecasts", origin_week)
-    for folder in folders if origin_week else _not_overtaken(paths, folders):
-        if (found := _read(folder / PARQUET, folder.name)) is not None:
-            yield found
+    return folders if origin_week else _not_overtaken(paths, folders)
 
 
 def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:
@@ -144,6 +174,13 @@ def _not_overtaken(paths: DeploymentPaths, folders: Iterator[Path]) -> Iterator[
         later = last is not None and path.name[:8] > last.origin_week
         if last is None or not later or path.stat().st_mtime >= last.when.timestamp():
             yield path
+
+
+@lru_cache(maxsize=4096)  # until a champion has a forecast, all of them are looked at
+def _bundle_of(path: Path) -> str | None:
+    """The bundle that made a forecast; None of one without rows."""
+    made_by = pd.read_parquet(path, columns=["bundle_id"])["bundle_id"].unique()
+    return str(made_by[0]) if len(made_by) == 1 else None
 
 
 @lru_cache(maxsize=64)  # a folder is named by its content and never changed

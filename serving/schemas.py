@@ -144,7 +144,15 @@ class ForecastBody(BaseModel):
         None,
         description=(
             "there if an old code was asked: which one it is today; or if a newer forecast was "
-            "withdrawn; or if the registry is away: of when the champion is"
+            "withdrawn, or the champion has none of its own yet: which one stands in; or if the "
+            "registry is away: of when the champion is"
+        ),
+    )
+    made_by: dict[str, str] | None = Field(
+        None,
+        description=(
+            "there if another than the champion of GET /model made this forecast: its "
+            "`model_version` and `bundle_id`, as in the rows"
         ),
     )
     withdrawn: dict[str, str] | None = Field(

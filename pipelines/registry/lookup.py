@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipelines.registry.named import (
     BUNDLE_ID_TAG,
     MODEL_NAME,
     PROVISIONAL_TAG,
+    ROLLED_BACK_TAG,
     Registered,
     as_registered,
     sqlite_file,
@@ -44,6 +45,7 @@ __all__ = [
     "connect",
     "fetch_bundle",
     "find_version",
+    "former_version",
     "get_version",
     "lookup",
     "registered",
@@ -203,10 +205,27 @@ def serving_version(
     old = lookup(SUPERSEDED, paths, model_name)
     if old is None:
         return None
+    return replace(old, adopted_rule=_tags(old, paths, model_name).get(ADOPTED_TAG))
+
+
+def former_version(
+    paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
+) -> Registered | None:
+    """Who served before the champion; None if nobody did, or a person took it out of service.
+
+    Raises RegistryError if the registry does not answer.
+    """
+    former = lookup(PREVIOUS, paths, model_name)
+    if former is None or ROLLED_BACK_TAG in _tags(former, paths, model_name):
+        return None
+    return former
+
+
+def _tags(found: Registered, paths: DeploymentPaths | None, model_name: str) -> Mapping[str, str]:
     client = connect(paths)
-    with registry_errors(f"the adopted rule of version {old.version} could not be read"):
-        tags = client.get_model_version(model_name, old.version).tags
-    return replace(old, adopted_rule=tags.get(ADOPTED_TAG))
+    with registry_errors(f"the tags of version {found.version} could not be read"):
+        tags: Mapping[str, str] = client.get_model_version(model_name, found.version).tags
+    return tags
 
 
 def fetch_bundle(

@@ -9,6 +9,7 @@ from pathlib import Path
 MODEL_NAME = "denguard"
 BUNDLE_ID_TAG = "bundle_id"
 PROVISIONAL_TAG = "provisional"  # "true" on a version that was promoted without being judged
+ROLLED_BACK_TAG = "rolled_back"  # on a version that a person took out of service: the reason
 ADOPTED_TAG = "adopted_rule"  # on a superseded version: the label rule that was adopted instead
 
 

@@ -21,9 +21,15 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from pipelines.config import DeploymentPaths
-from pipelines.contracts import CHAMPION, SUPERSEDED
+from pipelines.contracts import CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.fusion.bundle_files import is_bundle
-from pipelines.registry.named import ADOPTED_TAG, Registered, as_registered, sqlite_file
+from pipelines.registry.named import (
+    ADOPTED_TAG,
+    ROLLED_BACK_TAG,
+    Registered,
+    as_registered,
+    sqlite_file,
+)
 
 _TIMEOUT_S = 15.0
 _ALIAS_PATH = "/api/2.0/mlflow/registered-models/alias"
@@ -65,6 +71,17 @@ def serving_version(paths: DeploymentPaths, model_name: str) -> Registered | Non
 
         return lookup.serving_version(paths, model_name)
     return None if old is None else replace(old[0], adopted_rule=old[1].get(ADOPTED_TAG))
+
+
+def former_version(paths: DeploymentPaths, model_name: str) -> Registered | None:
+    """As lookup.former_version. Raises RegistryError if the registry does not answer."""
+    try:
+        former = _reader(paths.tracking_uri).named(model_name, PREVIOUS)
+    except AsksMlflow:
+        from pipelines.registry import lookup
+
+        return lookup.former_version(paths, model_name)
+    return None if former is None or ROLLED_BACK_TAG in former[1] else former[0]
 
 
 def bundle_folder(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 
 from pipelines.config import load_profile
@@ -85,25 +86,32 @@ LIBRARIES = (
 ENCODERS = ("pipelines.embed.torchvision_ops", "timm", "transformers.models.bert.modeling_bert")
 
 
-def preload() -> None:
+def preload(meanwhile: Callable[[], object] = lambda: None) -> None:
     """Import all of it. What cannot be imported is left to the step that needs it, which says why.
 
     For the process's own thread, before it starts others: children are forked from it.
+
+    Args:
+        meanwhile: called after each import; it may fork.
     """
     encoders = ENCODERS if find_spec("timm") and find_spec("transformers") else ()
-    for name in (*ROOMS, *LIBRARIES, *encoders):
-        _if_possible(name, importlib.import_module, name)
+    work: list[tuple[str, Callable[[], object]]] = [
+        (name, partial(importlib.import_module, name)) for name in (*ROOMS, *LIBRARIES, *encoders)
+    ]
     if find_spec("openvino"):
-        _if_possible("OpenVINO", openvino)
-    _if_possible("DVC", _load_dvc)
-    _if_possible("the installed distributions", _read_distributions)
-    _if_possible("the plug-ins", load_profile, "ci")  # it asks who brings what
+        work.append(("OpenVINO", openvino))
+    work.append(("DVC", _load_dvc))
+    work.append(("the installed distributions", _read_distributions))
+    work.append(("the plug-ins", partial(load_profile, "ci")))  # it asks who brings what
+    for what, load in work:
+        _if_possible(what, load)
+        meanwhile()
     loaded_here()
 
 
-def _if_possible(what: str, load: Callable[..., object], *arguments: str) -> None:
+def _if_possible(what: str, load: Callable[[], object]) -> None:
     try:
-        load(*arguments)
+        load()
     except (ImportError, DenguardError) as err:
         log.warning("%s is left to the steps that need it: %s", what, err)
 

@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from pipelines.config import DeploymentPaths
 from pipelines.contracts import CURRENT
 from pipelines.inference.forecast import ABOUT
+from pipelines.registry.named import Registered
+from pipelines.run.withdrawn import Withdrawn
 from pipelines.storage import read_json
 from serving.champion import Champion
 from serving.problems import Problem
@@ -53,6 +55,9 @@ async def forecast(
 ) -> JSONResponse:
     """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
 
+    A champion that was just promoted has none for some seconds: then the newest one of the champion
+    before it is given, if that was not taken out of service; `made_by` and `note` say so.
+
     `data_state` is `current`, or says that no run has finished for this week and the champion
     forecast from the last accepted data; `why` then says why.
 
@@ -89,13 +94,12 @@ async def forecast(
         **state,
         **champion.rule(),
         **({"note": notes} if notes else {}),
+        **_marks(champion, found, answer.withdrawal),
     }
-    if answer.withdrawal:
-        body["withdrawn"] = {"at": answer.withdrawal.at, "reason": answer.withdrawal.reason}
     response = JSONResponse(body)
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
     request.app.state.prediction_log.record(
-        trace_id, champion, request.scope["query_string"], logged, found.version
+        trace_id, _maker(champion, found), request.scope["query_string"], logged, found.version
     )
     return response
 
@@ -110,7 +114,8 @@ def _check_horizon(champion: Champion, weeks: int | None) -> None:
 def _look(
     paths: DeploymentPaths, champion: Champion, week: str | None, version: str | None
 ) -> Answer:
-    asked = Asked(champion.registered.bundle_id, champion.bundle.meta.label_rule_id)
+    rule = champion.bundle.meta.label_rule_id
+    asked = Asked(champion.registered, rule, champion.former)
     return newest(paths, asked, week) if version is None else by_version(paths, asked, version)
 
 
@@ -158,6 +163,26 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
         "origin_week": found.origin_week,
         "rows": rows,
     }
+
+
+def _marks(
+    champion: Champion, found: Published, withdrawal: Withdrawn | None
+) -> dict[str, dict[str, str]]:
+    """What sets a forecast apart from the champion's own that stands."""
+    marks = {}
+    if _maker(champion, found) != champion.registered:
+        marks["made_by"] = found.made_by
+    if withdrawal:
+        marks["withdrawn"] = {"at": withdrawal.at, "reason": withdrawal.reason}
+    return marks
+
+
+def _maker(champion: Champion, found: Published) -> Registered:
+    """The champion, unless another version made the forecast."""
+    version, bundle_id = found.made_by["model_version"], found.made_by["bundle_id"]
+    if bundle_id == champion.registered.bundle_id:
+        return champion.registered
+    return Registered(version, bundle_id, run_id="", source="")
 
 
 def _state(paths: DeploymentPaths, found: Published | None) -> dict[str, str]:

@@ -98,7 +98,7 @@ async def _answered(request: Request, champion: Champion, body: bytes) -> JSONRe
     response = JSONResponse(
         {"trace_id": trace_id, "predictions": answers, **extra}, headers=headers
     )
-    request.app.state.prediction_log.record(trace_id, champion, body, answers)
+    request.app.state.prediction_log.record(trace_id, champion.registered, body, answers)
     return response
 
 

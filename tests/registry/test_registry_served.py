@@ -20,14 +20,35 @@ from pipelines.registry import lookup
 from pipelines.registry.adopt import adopt_rule
 from pipelines.registry.aliases import AuditReason, set_champion
 from pipelines.registry.lookup import MODEL_NAME, connect
-from pipelines.registry.served import AsksMlflow, _reader, bundle_folder, serving_version
+from pipelines.registry.rolled_back import mark_rolled_back
+from pipelines.registry.served import (
+    AsksMlflow,
+    _reader,
+    bundle_folder,
+    former_version,
+    serving_version,
+)
 
 
 def both_say(paths: DeploymentPaths) -> lookup.Registered | None:
     """What the light reader says, if MLflow says so too."""
     light = serving_version(paths, MODEL_NAME)
     assert light == lookup.serving_version(paths, MODEL_NAME)
+    assert former_version(paths, MODEL_NAME) == lookup.former_version(paths, MODEL_NAME)
     return light
+
+
+def test_who_served_before_is_named_unless_a_person_took_it_out_of_service(
+    three: DeploymentPaths,
+) -> None:
+    set_champion("1", paths=three)
+    assert both_say(three) and former_version(three, MODEL_NAME) is None
+    set_champion("2", paths=three)
+    both_say(three)
+    former = former_version(three, MODEL_NAME)
+    assert former is not None and former.version == "1"
+    mark_rolled_back("1", "it warned of nothing", three, MODEL_NAME)
+    assert both_say(three) and former_version(three, MODEL_NAME) is None
 
 
 def test_the_file_says_what_mlflow_says_with_and_without_a_champion_and_between_two_rules(
@@ -90,6 +111,10 @@ def test_a_server_says_what_mlflow_says(
         client.set_registered_model_alias(MODEL_NAME, "champion", "1")
         named = both_say(three)
         assert named is not None and named.version == "1" and len(named.bundle_id) == 16
+        client.set_registered_model_alias(MODEL_NAME, "previous", "2")
+        both_say(three)
+        former = former_version(three, MODEL_NAME)
+        assert former is not None and former.version == "2"
 
 
 @contextmanager

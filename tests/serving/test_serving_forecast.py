@@ -32,7 +32,6 @@ from pipelines.registry.lookup import lookup
 from pipelines.registry.register import register_bundle
 from pipelines.run.success import record_success
 from pipelines.run.withdrawn import withdraw
-from pipelines.storage import write_json
 
 
 @pytest.fixture
@@ -330,22 +329,6 @@ def test_without_another_forecast_it_is_refused_with_the_reason(
 
     assert response.status_code == status and response.json()["type"].endswith("forecast-withdrawn")
     assert "made from wrong counts" in response.json()["detail"]
-
-
-def test_another_bundles_forecast_by_the_same_rule_stands_in_for_the_champions_only_one(
-    serving_client: TestClient, publish: Any, deployment: Any
-) -> None:
-    before, made = publish("2018-w47", 0.9, bundle_id="before"), publish("2018-w48", 0.3)
-    rule = serving_client.get("/forecast").json()["label_rule_id"]
-    dataset = deployment.paths.artifacts / "datasets" / "x" / "dataset.json"
-    write_json(dataset, {"label_rule_id": rule})
-    withdraw_now(deployment, made.name)
-
-    body = serving_client.get("/forecast").json()
-
-    assert body["forecast_version"] == before.name and "by bundle before" in body["note"]
-    write_json(dataset, {"label_rule_id": "another rule"})
-    assert serving_client.get("/forecast").status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from pipelines.contracts import CURRENT, UNFINISHED, WITHOUT
 from pipelines.errors import StoreError
 from pipelines.registry import retries
 from pipelines.registry.lookup import connect
+from pipelines.registry.named import Registered
 from pipelines.run import open_run
 from pipelines.run.events import read_events
 from pipelines.run.outputs import FallbackOutput, FeaturesOutput, IngestOutput
@@ -208,7 +209,8 @@ def test_a_later_finished_run_of_the_same_content_is_the_newest_forecast_again(h
 
     stopped(home)
     made = steps.fallback_for_run("second")
-    asked = Asked(about(home, made)["bundle_id"], "of another line")
+    champion = Registered("1", about(home, made)["bundle_id"], run_id="", source="")
+    asked = Asked(champion, "of another line")
     found = newest(paths(home), asked).forecast
     assert found is not None and found.version == made.forecast_version
     steps.forecast("first")
