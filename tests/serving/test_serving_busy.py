@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from support.api import KEY, ROW, make_app, running
 
 from serving import answers
+from serving.app import create_app
 from serving.problems import Problem
 from serving.routes import predictions
+from serving.settings import Settings
 from serving.work import Work
 
 pytestmark = pytest.mark.timeout(300)
@@ -132,3 +136,13 @@ def test_a_computation_that_fails_frees_its_place() -> None:
         return work.in_hand
 
     assert asyncio.run(scene()) == 0
+
+
+def test_threads_take_short_turns_while_it_serves_and_python_s_own_afterwards(
+    deployment: object, settings: Settings
+) -> None:
+    usual_s = sys.getswitchinterval()
+    with TestClient(create_app(settings)):
+        serving_s = sys.getswitchinterval()
+    assert serving_s == pytest.approx(0.001)
+    assert sys.getswitchinterval() == usual_s > serving_s
