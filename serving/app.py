@@ -6,6 +6,7 @@ Start it with `uvicorn --http serving.door:Door --ws none --factory serving.app:
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,9 +24,13 @@ from serving.routes import forecast, health, model, predictions
 from serving.schemas import PredictionRequest
 from serving.settings import Settings, load_settings
 from serving.tracing import TraceMiddleware
+from serving.work import Work
 
 # Its encoders are loaded after it; without a registry the endpoint opens all the same.
 _FIRST_LOOK_S = 20.0
+# While a thread computes, the loop waits this long whenever it has read or written, several times a
+# request; with Python's own 5 ms, health and refusals waited as long as what is computed.
+_TURN_S = 0.001
 _DESCRIPTION = """Probability that a municipality's dengue cases exceed its threshold, weeks ahead.
 
 Ask `POST /predictions` with a row of fields, a row and a scene, or vectors; ask `GET /forecast` for
@@ -43,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings, app.state.metrics = settings, metrics
     app.state.bodies = Budget(max(settings.max_body_bytes_at_once, settings.max_body_bytes))
     app.state.pixels = Budget(max(settings.max_pixels_at_once, settings.max_scene_pixels))
+    app.state.work = Work(settings.max_computed_at_once, settings.max_waiting)
     app.state.holder = ChampionHolder(settings, metrics)
     app.state.prediction_log = PredictionLogWriter(settings, metrics)
     app.add_middleware(TraceMiddleware, metrics=metrics)
@@ -71,10 +77,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     prediction_log: PredictionLogWriter = app.state.prediction_log
     # Nothing is accepted before: a worker that is started anew beside others refuses nobody.
     await asyncio.to_thread(holder.start, _FIRST_LOOK_S)
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
     tidying = asyncio.create_task(prediction_log.keep_tidy())
     try:
         yield
     finally:
         tidying.cancel()
+        sys.setswitchinterval(usual_s)
         holder.stop()
+        app.state.work.close()
         prediction_log.close()

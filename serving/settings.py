@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     max_body_bytes_at_once: int = Field(
         64_000_000, ge=1024, description="of all bodies that are being read or answered"
     )
+    max_computed_at_once: int = Field(
+        2, ge=1, description="requests in threads: scenes, new prompts, many rows of fields"
+    )
+    max_waiting: int = Field(6, ge=0, description="for one of those threads; more get 503")
     max_prompt_cache_bytes: int = Field(
         32_000_000, ge=0, description="of vectors of texts that were asked before; 0 = none is kept"
     )

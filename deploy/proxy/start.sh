@@ -61,6 +61,7 @@ done
 https=$(number PROXY_HTTPS_PORT 443)
 if [ "$https" = 443 ]; then suffix=; else suffix=:$https; fi
 rate=$(number PROXY_RATE 200)
+burst=$(((rate + 1) / 2)) # of which the last tenth of a second waits
 set -- \
     RUN "$run" LOG "${PROXY_LOG:-/dev/stdout}" RESOLVER "${PROXY_RESOLVER:-127.0.0.11}" WORKERS "$workers" \
     HTTP_PORT "${PROXY_HTTP:-8080}" ENDPOINT_PORT "${PROXY_ENDPOINT:-4443}" \
@@ -68,7 +69,7 @@ set -- \
     GRAFANA_PORT "${PROXY_GRAFANA:-10443}" GRAFANA "${PROXY_TO_GRAFANA:-grafana:3000}" HTTPS_SUFFIX "$suffix" \
     SERVING "${PROXY_TO_SERVING:-serving:8000}" AIRFLOW "${PROXY_TO_AIRFLOW:-airflow-api-server:8080}" \
     MLFLOW "${PROXY_TO_MLFLOW:-mlflow:5000}" SLOW_S "$(number PROXY_SLOW_S 10)" \
-    RATE "$rate" BURST "$(((rate + 1) / 2))" ADDRESS "$(number PROXY_AT_ONCE_ADDRESS 32)" \
+    RATE "$rate" BURST "$burst" PROMPT "$((burst - rate / 10))" ADDRESS "$(number PROXY_AT_ONCE_ADDRESS 32)" \
     UI_ADDRESS "$(number PROXY_UI_AT_ONCE_ADDRESS 64)" ALL "$(number PROXY_AT_ONCE 64)" \
     BODY "$(number PROXY_BODY_MB 9)m" LARGE "$(number PROXY_LARGE_AT_ONCE 8)"
 script=

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,7 @@ from fastapi.responses import JSONResponse
 from serving.answers import MustEncode, answer
 from serving.champion import Champion, ChampionHolder
 from serving.examples import ROW_EXAMPLE, VECTOR_EXAMPLE
-from serving.limits import Budget, read_body
+from serving.limits import read_body
 from serving.plausible import age_of, check_values
 from serving.problems import Problem
 from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
@@ -21,6 +22,7 @@ from serving.routes.by_hand import ByHand
 from serving.schemas import PredictionsBody, ProblemBody
 from serving.security import requires_key
 from serving.settings import Settings
+from serving.work import Work
 
 router = APIRouter(tags=["predictions"], dependencies=[requires_key], route_class=ByHand)
 _FEW_ROWS = 4  # their covariates cost a few milliseconds each; vectors cost next to nothing
@@ -88,7 +90,7 @@ async def _answered(request: Request, champion: Champion, body: bytes) -> JSONRe
     stands = request.app.state.holder.standing.note(datetime.now(UTC))
     notes = [*notes, *old, *filter(None, [stands])]
     trace_id: str = request.state.trace_id
-    answers = await _in_time(champion, asked, settings, request.app.state.pixels)
+    answers = await _in_time(request, champion, asked)
     for entry in answers:
         entry["trace_id"] = trace_id
         request.app.state.metrics.predictions.labels(
@@ -110,21 +112,20 @@ def serving_champion(holder: ChampionHolder) -> Champion:
     return champion
 
 
-async def _in_time(
-    champion: Champion, asked: Asked, settings: Settings, pixels: Budget
-) -> list[dict[str, Any]]:
+async def _in_time(request: Request, champion: Champion, asked: Asked) -> list[dict[str, Any]]:
     """Predict here if it is milliseconds, else in a thread: scenes, prompts that are new, many rows
     of fields."""
+    settings: Settings = request.app.state.settings
+    work: Work = request.app.state.work
+    compute = partial(answer, champion, asked, settings.max_scene_pixels, request.app.state.pixels)
     if asked.vectors or (len(asked.rows) <= _FEW_ROWS and asked.scene is None):
         try:
-            return answer(champion, asked, settings.max_scene_pixels, pixels, encode=False)
+            return compute(encode=False)
         except MustEncode:
             pass  # in a thread
     try:
         async with asyncio.timeout(settings.request_timeout_s):
-            return await asyncio.to_thread(
-                answer, champion, asked, settings.max_scene_pixels, pixels
-            )
+            return await work.run(compute)
     except TimeoutError:
         raise Problem(
             504,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -85,3 +86,31 @@ def test_guessing_airflow_s_passwords_is_refused_after_a_few(proxy: Edge) -> Non
         assert client.get(proxy.url("/auth/menus", "AIRFLOW")).status_code == 200
     assert tried[:20] == [200] * 20
     assert 429 in tried
+
+
+def test_who_asks_too_fast_waits_a_tenth_of_a_second_at_most(
+    open_folder: Path, replica: Replica
+) -> None:
+    """nginx holds back what is beyond `delay` until its turn at this rate, before it counts what is
+    in hand; what is beyond `burst` it refuses."""
+    upstream, found = f"127.0.0.1:{replica.port}", []
+    for i, rate in enumerate(("1", "9", "50", "200", "1000")):
+        folder = open_folder / str(i)
+        folder.mkdir(mode=0o755)
+        with edge(folder, upstream, RATE=rate):
+            text = (folder / "run/nginx.conf").read_text()
+        told = re.search(r"limit_req zone=rate burst=(\d+) delay=(\d+);", text)
+        assert told is not None and f"zone=rate:4m rate={rate}r/s" in text
+        found.append((int(told[1]) - int(told[2])) / int(rate))
+    assert all(0 <= wait_s <= 0.1 for wait_s in found), found
+
+
+def test_a_busy_replica_s_own_refusal_comes_through_with_when_to_ask_again(
+    open_folder: Path, replica: Replica
+) -> None:
+    with edge(open_folder, f"127.0.0.1:{replica.port}") as proxy, proxy.client() as client:
+        refused = client.post(proxy.url("/predictions"), content=f"busy {replica.host}")
+        waved_on = client.post(proxy.url("/predictions"), content=b"{}")
+    assert (refused.status_code, waved_on.status_code) == (503, 200)
+    assert refused.headers["retry-after"] == "2"
+    assert refused.json()["type"] == "urn:denguard:problem:busy"

@@ -113,6 +113,17 @@ def test_a_replica_under_a_new_address_is_found_and_the_old_one_forgotten(
             moved.kill()
 
 
+def test_what_one_replica_has_no_place_for_the_other_answers(
+    balanced: Edge, replicas: list[Replica]
+) -> None:
+    with balanced.client() as client:
+        asked = [
+            client.post(balanced.url("/predictions"), content=f"busy {replicas[0].host}")
+            for _ in range(10)
+        ]
+    assert {(one.status_code, one.json()["who"]) for one in asked} == {(200, replicas[1].host)}
+
+
 def test_with_no_replica_the_answer_says_so_at_once(
     balanced: Edge, replicas: list[Replica]
 ) -> None:

@@ -9,17 +9,14 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from support.api import KEY, ROW, make_app
+from support.api import KEY, ROW, make_app, running
 
 from pipelines.errors import StoreError
 from serving.routes import predictions
@@ -41,24 +38,6 @@ def head(length: int) -> bytes:
         "",
     ]
     return "\r\n".join(lines).encode()
-
-
-@contextmanager
-def running(app: FastAPI) -> Iterator[tuple[str, int]]:
-    """Host and port of the app on a real socket."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.02)
-        try:
-            yield taken.getsockname()
-        finally:
-            server.should_exit = True
-            thread.join(timeout=60)
 
 
 def problem(answer: bytes, status: int, slug: str) -> dict[str, Any]:

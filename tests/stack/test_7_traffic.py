@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
 TRAFFIC_S = float(os.environ.get("DENGUARD_STACK_TRAFFIC_S", "600"))
 SWAPS = 10
 OVERLOAD_S, TOO_MANY_CALLERS = 20.0, 250
-REFUSED_WITHIN_S = 1.0
+REFUSED_WITHIN_S, SERVED_WITHIN_S = 1.0, 2.0  # the latter of 99 of 100
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +145,4 @@ def test_too_many_callers_are_refused_at_once_and_then_all_is_as_before(
     assert answers.failed == {}
     assert "429" in answers.statuses and "200" in answers.statuses
     assert max(refused) <= REFUSED_WITHIN_S
+    assert quantile(logged[200], 0.99) <= SERVED_WITHIN_S

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 from pipelines.registry.lookup import Registered
@@ -43,6 +49,24 @@ def make_app(home: Path, **settings: Any) -> FastAPI:
     app = create_app(Settings(api_key_sha256=hashed, home=home, **settings))
     app.state.holder.current = champion()
     return app
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[tuple[str, int]]:
+    """Host and port of the app on a real socket."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        try:
+            yield taken.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join(timeout=60)
 
 
 def refused(answer: httpx.Response, status: int, slug: str) -> str:

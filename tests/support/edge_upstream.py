@@ -27,6 +27,11 @@ async def _told(request: Request) -> JSONResponse:
 
 
 async def _predicted(request: Request) -> JSONResponse:
+    if (
+        await request.body() == f"busy {os.environ['EDGE_NAME']}".encode()
+    ):  # as serving/work.py does
+        busy = {"type": "urn:denguard:problem:busy", "status": 503}
+        return JSONResponse(busy, 503, {"Retry-After": "2"}, "application/problem+json")
     answer = await _told(request)
     await asyncio.sleep(0.02)  # so that some requests are in hand whenever the process is killed
     return answer
