@@ -1,5 +1,5 @@
 """Makes an offline folder on a machine with a network: wheels of the lock, the project, weights,
-and images that the caller saved."""
+and images that the caller saved or that docker-compose.yml names."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from pipelines.offline.contents import (
     WHEELS,
     write_sums,
 )
+from pipelines.offline.images import STACK, names_of, save
 from pipelines.offline.signing import sign
 from pipelines.storage import sha256_file, write_atomic
 
@@ -38,10 +39,12 @@ class Contents:
 
     Attributes:
         source: checkout of the project, with its requirements.lock.
-        extras: of pyproject.toml, whose lines of the lock are downloaded.
+        extras: of pyproject.toml, whose lines of the lock are downloaded; none = the project alone.
         images: files that `docker save` wrote.
         weights: folder of weights, such as artifacts/weights of a home; none = None.
         index_urls: further package indexes, such as torch's CPU builds.
+        stack: profiles of docker-compose.yml whose images are saved here, besides those of every
+            server; None = no images of it.
     """
 
     source: Path
@@ -49,6 +52,7 @@ class Contents:
     images: Collection[Path] = ()
     weights: Path | None = None
     index_urls: Collection[str] = ()
+    stack: Collection[str] | None = None
 
 
 def make(folder: Path, contents: Contents, key: Path | None) -> Path:
@@ -69,9 +73,7 @@ def make(folder: Path, contents: Contents, key: Path | None) -> Path:
     _download(folder, lines, contents.index_urls)
     _project(folder, contents.source)
     _lock(folder)
-    for image in contents.images:
-        (folder / IMAGES).mkdir(exist_ok=True)
-        shutil.copy2(image, folder / IMAGES / image.name)
+    _images(folder / IMAGES, contents)
     if contents.weights is not None:
         shutil.copytree(contents.weights, folder / WEIGHTS, dirs_exist_ok=True)
     write_sums(folder)
@@ -104,6 +106,15 @@ def _require(contents: Contents) -> None:
                 where=str(path),
                 fix="run this in the checkout, and save images first: docker save -o FILE IMAGE",
             )
+
+
+def _images(into: Path, contents: Contents) -> None:
+    if contents.images or contents.stack is not None:
+        into.mkdir(exist_ok=True)
+    for image in contents.images:
+        shutil.copy2(image, into / image.name)
+    if contents.stack is not None:
+        save(names_of(contents.source, contents.stack), into / STACK)
 
 
 def _download(folder: Path, lines: list[str], index_urls: Collection[str]) -> None:
