@@ -52,14 +52,13 @@ def save(images: Collection[str], file: Path) -> Path:
 
 
 def _docker(arguments: list[str]) -> str:
+    program = shutil.which("docker")
+    if program is None:
+        raise ConfigError("docker is not installed", fix="run this where images are built")
     try:
         done = subprocess.run(
-            ["docker", *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+            [program, *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
-    except FileNotFoundError:
-        raise ConfigError(
-            "docker is not installed", fix="run this where images are built"
-        ) from None
     except subprocess.TimeoutExpired as err:
         raise StoreError("docker did not end", where=str(err.cmd), fix="try again") from err
     if done.returncode:
