@@ -6,7 +6,6 @@ port of the engine's bridge and by nothing else.
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import socket
@@ -55,12 +54,6 @@ class SecondHost(Stack):
         (self.folder / "secrets").mkdir(mode=0o700)
         for name in SECRETS:
             shutil.copy2(first.folder / "secrets" / name, self.folder / "secrets" / name)
-
-    def networks(self, service: str) -> dict[str, bool]:
-        """Network of a service's container -> whether it has no way out."""
-        named = json.loads(self.inspect(service, "{{json .NetworkSettings.Networks}}"))
-        asked = ("network", "inspect", "-f", "{{.Internal}}")
-        return {name: self.docker(*asked, name).strip() == "true" for name in named}
 
     def cut(self) -> None:
         """The way to the first host: from now on packets are lost, and nothing is closed."""
