@@ -101,10 +101,17 @@ def test_it_installs_where_no_network_leads_out(
         assert run == bundle.ids[f"{name}:{offline.VERSION}"], service
     assert all(all(carried.networks(service).values()) for service in LASTING)
     assert carried.endpoint("/health/live").status_code == 200
-    told = carried.run("doctor", check=False)
-    assert "ok    database" in told and "\nfail" not in told, told
+    until("doctor finds nothing that fails", lambda: failing(carried) == [], 300, every_s=10)
     happened = "signature and hashes held, images loaded, all services healthy, doctor content"
     table.add(Row("installation where no network leads out", happened, took, "nothing"))
+
+
+def failing(stack: Stack) -> list[str]:
+    """What doctor says does not work; a scheduler that is starting on a busy machine is late."""
+    told = stack.run("doctor", check=False).splitlines()
+    if not any(line.startswith("ok\tdatabase") for line in told):
+        raise FaultyStack(f"doctor did not look: {told}")
+    return [line for line in told if line.startswith("fail")]
 
 
 def check(bundle: Bundle) -> None:
