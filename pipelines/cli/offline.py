@@ -25,11 +25,18 @@ Unsigned = Annotated[
 def make_folder(
     into: Annotated[Path, typer.Option(metavar="FOLDER", help="where it is made")],
     extras: Annotated[
-        str, typer.Option(help="extras of pyproject.toml, such as production,serving")
+        str, typer.Option(help="extras of pyproject.toml, such as production,serving; '' = none")
     ] = "production",
     image: Annotated[
         list[Path] | None, typer.Option(help="a file of docker save; may be repeated")
     ] = None,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="save every image that docker-compose.yml names")
+    ] = False,
+    overlays: Annotated[
+        str,
+        typer.Option("--with", metavar="LIST", help="--stack of these overlays, too: workers,s3"),
+    ] = "",
     weights: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="weights, such as artifacts/weights")
     ] = None,
@@ -45,7 +52,8 @@ def make_folder(
     from pipelines.offline.install import check
     from pipelines.offline.make import Contents, make
 
-    wanted = Contents(source, extras.split(","), image or [], weights, index or [])
+    of_stack = _words(overlays) if stack or overlays else None
+    wanted = Contents(source, _words(extras), image or [], weights, index or [], of_stack)
     make(into, wanted, sign_key)
     found = check(into, None)
     say(f"{into}: {found.files:,} files, {found.bytes / 1e6:,.1f} MB")
@@ -73,6 +81,10 @@ def install_folder(
 
     _check(folder, signers, unsigned)
     say(f"installed: {install(folder, environment, weights)}")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _check(folder: Path, signers: Path | None, unsigned: bool) -> None:

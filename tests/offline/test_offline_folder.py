@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.errors import ConfigError, StoreError
 from pipelines.offline.install import check, install
-from pipelines.offline.make import Contents, locked_lines, make
+from pipelines.offline.make import Contents, make
 from pipelines.offline.signing import sign
+from pipelines.offline.wheels import locked_lines
 from pipelines.storage import sha256_file
 
 PROJECT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -195,6 +196,12 @@ class Stack:
         """Whether its container runs and its health check passes."""
         form = "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}"
         return self.inspect(service, form) == "running healthy"
+
+    def networks(self, service: str) -> dict[str, bool]:
+        """Network of a service's container -> whether it has no way out."""
+        named = json.loads(self.inspect(service, "{{json .NetworkSettings.Networks}}"))
+        asked = ("network", "inspect", "-f", "{{.Internal}}")
+        return {name: self.docker(*asked, name).strip() == "true" for name in named}
 
     def execute(self, service: str, *argv: str, timeout_s: float = _CALL_S) -> str:
         """Standard output of a command in a service's container."""
