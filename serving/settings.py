@@ -61,7 +61,9 @@ class Settings(BaseSettings):
     max_computed_at_once: int = Field(
         2, ge=1, description="requests in threads: scenes, new prompts, many rows of fields"
     )
-    max_waiting: int = Field(6, ge=0, description="for one of those threads; more get 503")
+    max_rows_in_hand: int = Field(
+        160, ge=2, description="computed in those threads or waiting for one; more get 503"
+    )
     max_prompt_cache_bytes: int = Field(
         32_000_000, ge=0, description="of vectors of texts that were asked before; 0 = none is kept"
     )

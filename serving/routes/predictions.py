@@ -25,6 +25,8 @@ from serving.settings import Settings
 from serving.work import Work
 
 router = APIRouter(tags=["predictions"], dependencies=[requires_key], route_class=ByHand)
+# What a scene takes to decode, and a prompt that is new to encode, as rows of fields.
+_SCENE, _PROMPT = 20, 4
 _FEW_ROWS = 4  # their covariates cost a few milliseconds each; vectors cost next to nothing
 _FORM_SCHEMA = {
     "type": "object",
@@ -118,14 +120,15 @@ async def _in_time(request: Request, champion: Champion, asked: Asked) -> list[d
     settings: Settings = request.app.state.settings
     work: Work = request.app.state.work
     compute = partial(answer, champion, asked, settings.max_scene_pixels, request.app.state.pixels)
+    rows = len(asked.rows) + (0 if asked.scene is None else _SCENE)
     if asked.vectors or (len(asked.rows) <= _FEW_ROWS and asked.scene is None):
         try:
             return compute(encode=False)
         except MustEncode:
-            pass  # in a thread
+            rows *= _PROMPT  # in a thread
     try:
         async with asyncio.timeout(settings.request_timeout_s):
-            return await work.run(compute)
+            return await work.run(compute, rows)
     except TimeoutError:
         raise Problem(
             504,

@@ -25,6 +25,7 @@ from serving.work import Work
 
 pytestmark = pytest.mark.timeout(300)
 AT_ONCE, WAITING = 2, 3
+ROWS = (AT_ONCE + WAITING) * 5
 _HEADERS = {"Authorization": f"Bearer {KEY}"}
 _FIVE_ROWS = {"rows": [ROW] * 5}  # more than are answered on the loop
 
@@ -67,7 +68,7 @@ def test_whoever_finds_no_place_is_told_at_once_and_everybody_else_is_answered(
     tmp_path: Path, held: Held
 ) -> None:
     app = make_app(
-        tmp_path, max_computed_at_once=AT_ONCE, max_waiting=WAITING, request_timeout_s=120.0
+        tmp_path, max_computed_at_once=AT_ONCE, max_rows_in_hand=ROWS, request_timeout_s=120.0
     )
     work: Work = app.state.work
     with running(app) as (host, port), ThreadPoolExecutor(AT_ONCE + WAITING) as callers:
@@ -79,7 +80,7 @@ def test_whoever_finds_no_place_is_told_at_once_and_everybody_else_is_answered(
         let_in: list[Future[httpx.Response]] = [
             callers.submit(ask) for _ in range(AT_ONCE + WAITING)
         ]
-        _until(lambda: work.in_hand == AT_ONCE + WAITING and held.begun == AT_ONCE)
+        _until(lambda: work.in_hand == ROWS and held.begun == AT_ONCE)
         refused = [ask() for _ in range(4)]
         quick = ask({"rows": [ROW]})
         seen = [httpx.get(f"{url}{path}", timeout=120) for path in ("/health/live", "/metrics")]
@@ -102,7 +103,7 @@ def test_a_caller_that_gives_up_frees_its_place_once_nothing_computes_for_it() -
     go_on = threading.Event()
 
     async def scene() -> list[int]:
-        work = Work(1, 1)
+        work = Work(1, 2)
         computed = asyncio.create_task(work.run(lambda: go_on.wait(120)))
         waiting = asyncio.create_task(work.run(lambda: True))
         await asyncio.sleep(0)
@@ -125,7 +126,7 @@ def test_a_caller_that_gives_up_frees_its_place_once_nothing_computes_for_it() -
 
 def test_a_computation_that_fails_frees_its_place() -> None:
     async def scene() -> int:
-        work = Work(1, 0)
+        work = Work(1, 1)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await work.run(lambda: 1 // 0)
@@ -146,3 +147,21 @@ def test_threads_take_short_turns_while_it_serves_and_python_s_own_afterwards(
         serving_s = sys.getswitchinterval()
     assert serving_s == pytest.approx(0.001)
     assert sys.getswitchinterval() == usual_s > serving_s
+
+
+def test_many_callers_of_one_row_are_let_in_where_few_of_many_rows_are() -> None:
+    async def refused(callers: int, rows: int) -> int:
+        work, go_on = Work(1, 160), threading.Event()
+        asked = [
+            asyncio.create_task(work.run(lambda: go_on.wait(120), rows)) for _ in range(callers)
+        ]
+        await asyncio.sleep(0)
+        found = sum(isinstance(one.exception(), Problem) for one in asked if one.done())
+        go_on.set()
+        await asyncio.wait(asked)
+        work.close()
+        return found
+
+    assert asyncio.run(refused(32, 4)) == 0
+    assert asyncio.run(refused(32, 20)) == 24
+    assert asyncio.run(refused(2, 100_000)) == 0
