@@ -14,7 +14,7 @@ from pipelines.backup.make import Wish, backup
 from pipelines.backup.places import lines_of
 from pipelines.backup.proof import Compared, prove
 from pipelines.backup.record import Record
-from pipelines.backup.schemas import note_release, require_not_newer
+from pipelines.backup.schemas import note_release, noted_release, require_not_newer
 from pipelines.backup.vault import Vault
 from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, DenguardError, ServiceError, StoreError
@@ -25,6 +25,7 @@ from pipelines.run.lock import hold
 
 log = logging.getLogger(__name__)
 LOCK_NAME = "upgrade"
+_FIRST = "0.1"
 _MIGRATE_TIMEOUT_S = 3600.0
 _FAB = "alembic_version_fab"
 _FAB_MANAGER = "fab_auth_manager"
@@ -32,12 +33,14 @@ _FAB_MANAGER = "fab_auth_manager"
 
 @dataclass(frozen=True)
 class Upgraded:
-    """The backup that was made first, revisions before and after, and the proof."""
+    """The backup that was made first, revisions before and after, the proof, and what to type to
+    have it as it was."""
 
     record: Record
     before: Mapping[str, str]
     after: Mapping[str, str]
     proof: tuple[Compared, ...]
+    way_back: str
 
     @property
     def holds(self) -> bool:
@@ -59,23 +62,24 @@ def upgrade(paths: DeploymentPaths, vault: Vault, wish: Wish, clock: datetime) -
     require_not_newer(root, databases)
     before = _revisions(databases)
     record = backup(root, vault, wish, clock).record
+    back = _way_back(vault, record, noted_release(root))
     with ExitStack() as held:
         for line in lines_of(root).values():
             held.enter_context(hold(line, LOCK_NAME))
         for database in databases:
             log.info("migrating the database of %s", database.name)
-            _migrate(root, database, way_back(vault, record))
+            _migrate(root, database, back)
         note_release(root, record)
     rows = [row for row in prove(root, record, databases) if not row.what.endswith("'s schema")]
-    return Upgraded(record, before, _revisions(databases), tuple(rows))
+    return Upgraded(record, before, _revisions(databases), tuple(rows), back)
 
 
-def way_back(vault: Vault, record: Record) -> str:
-    """What to type to have the deployment as it was."""
-    release = record.versions.get("denguard", "of before")
+def _way_back(vault: Vault, record: Record, release: str) -> str:
+    """By the release of before, which the first version did not note; what it lacks, as this
+    command, the installed one still has."""
     return (
-        f"install denguard {release} again and run: "
-        f"denguard restore {vault.uri} --backup {record.name} --over"
+        f"denguard restore {vault.uri} --backup {record.name} --over; "
+        f"then install denguard {release or _FIRST} again"
     )
 
 

@@ -144,7 +144,6 @@ def upgrade(
     differs."""
     from pipelines.backup.make import Wish
     from pipelines.backup.upgrade import upgrade as take_over
-    from pipelines.backup.upgrade import way_back
 
     vault = open_vault(into, key_file)
     done = take_over(deployment_paths(), vault, Wish(keep=keep), datetime.now(UTC))
@@ -152,7 +151,7 @@ def upgrade(
         before = done.before.get(name, "none")
         say(f"{name}: {revision}" + ("" if before == revision else f", before {before}"))
     _compared(done.proof)
-    say(f"the way back: {way_back(vault, done.record)}")
+    say(f"the way back: {done.way_back}")
     raise typer.Exit(0 if done.holds else 1)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,9 @@ def test_a_registry_of_an_older_mlflow_is_migrated_after_it_was_copied(
 def test_the_command_prints_how_to_go_back(first: Home, tmp_path: Path) -> None:
     said = first.denguard_here("upgrade", "--into", str(tmp_path / "vault"))
     assert f"denguard restore {tmp_path / 'vault'} --backup 20" in said and "--over" in said
+    assert "then install denguard 0.1 again" in said
+    again = first.denguard_here("upgrade", "--into", str(tmp_path / "vault"))
+    assert f"then install denguard {version('denguard')} again" in again
 
 
 def test_a_database_or_home_of_a_newer_release_is_refused_before_anything_is_done(

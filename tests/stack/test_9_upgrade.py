@@ -79,8 +79,8 @@ def test_a_deployment_of_the_first_version_goes_on(
     weekly.until_done(first, weekly.first_run(first), FIRST_WEEK_S)
     until("the first version serves", lambda: bool(first_version.bundle_of(first)), 300)
     before = first.before()
-    settings = {k: v for k, v in stack.settings.items() if k not in PORTS}
-    new = Stack(first.folder, settings, first.endpoint_key, project=first.project)
+    today = {**stack.settings, "DENGUARD_VERSION": first.settings["BASE_VERSION"]}
+    new = Stack(first.folder, today, first.endpoint_key, project=first.project)
 
     began = time.monotonic()
     taken_over(first, new)
