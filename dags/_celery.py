@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import multiprocessing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
-from celery.signals import heartbeat_sent, worker_init
+from celery.signals import heartbeat_sent, worker_init, worker_process_init
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,13 @@ def load_what_steps_import(**_: object) -> None:
 
     preload()
     gc.freeze()
+
+
+@worker_process_init.connect
+def may_have_children(**_: object) -> None:
+    """Celery's pool tells Python, too, that its processes are daemons, which may have no children;
+    but a step forks one where its libraries are loaded (pipelines/run/apart.py)."""
+    multiprocessing.current_process().daemon = False
 
 
 @heartbeat_sent.connect

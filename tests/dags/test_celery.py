@@ -38,6 +38,9 @@ def last(**_):
 @app.task(name="look")
 def look():
     from pipelines.run import apart
+    work = apart.Work(main=lambda: 7, command=["false"], environment=dict(os.environ))
+    with apart.running(work, 1, 2) as child:
+        found["child"] = child.wait(60)
     seen = {**found, "parent": os.getppid(), "may_fork": apart._loaded.get(),
             "modules": sorted(name for name in sys.modules if "." not in name)}
     Path("seen.json").write_text(json.dumps(seen))
@@ -85,6 +88,10 @@ pytestmark = pytest.mark.timeout(300)
 def test_the_process_of_a_task_has_what_the_steps_need_and_may_fork(seen: dict[str, Any]) -> None:
     assert set(seen["modules"]) >= HEAVY and seen["may_fork"]
     assert seen["parent"] == seen["worker"]
+
+
+def test_a_step_forks_a_child_from_the_process_of_its_task(seen: dict[str, Any]) -> None:
+    assert seen["child"] == 7
 
 
 def test_no_thread_was_there_when_it_was_forked(seen: dict[str, Any]) -> None:
