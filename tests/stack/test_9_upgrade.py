@@ -46,17 +46,9 @@ def first(stack: Stack) -> Iterator[FirstVersion]:
         shutil.rmtree(folder)
 
 
-def ask(stack: Stack, database: str, sql: str) -> str:
-    """Answer of PostgreSQL to its superuser."""
-    password = f"PGPASSWORD={stack.secret('postgres_password')}"
-    words = ("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "denguard")
-    called = ("exec", "-T", "-e", password, "postgres", *words, "-d", database)
-    return stack.compose(*called, "-c", sql).strip()
-
-
 def owns(stack: Stack, role: str) -> bool:
     """Whether all of the database of its name is a role's."""
-    return ask(stack, role, _OWNERS) == role
+    return stack.sql(role, _OWNERS) == role
 
 
 def taken_over(first: FirstVersion, new: Stack) -> None:

@@ -207,6 +207,13 @@ class Stack:
         """Standard output of a command in a service's container."""
         return self.compose("exec", "-T", service, *argv, timeout_s=timeout_s)
 
+    def sql(self, database: str, query: str) -> str:
+        """Answer of PostgreSQL to its superuser, without names of columns."""
+        password = f"PGPASSWORD={self.secret('postgres_password')}"
+        words = ("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "denguard")
+        called = ("exec", "-T", "-e", password, "postgres", *words, "-d", database)
+        return self.compose(*called, "-c", query).strip()
+
     @contextmanager
     def airflow(self) -> Iterator[AirflowApi]:
         """Airflow as its user admin: one login until a call fails."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from support.stack.engine import DAG, FaultyStack, Stack, until
 
@@ -73,6 +74,20 @@ def until_running(stack: Stack, run_id: str, task: str, within_s: float = RUN_S)
     return found[0]
 
 
+def until_ended(stack: Stack, run_id: str, task: str, within_s: float = RUN_S) -> None:
+    """Wait until a task that is not mapped has ended.
+
+    Raises:
+        FaultyStack: it does not.
+    """
+
+    def ended() -> bool:
+        found = [t for t in tasks_of(stack, run_id) if t.name.split(".")[-1] == task]
+        return bool(found) and all(t.state in _ENDED for t in found)
+
+    until(f"{task} of {run_id} ends", ended, within_s)
+
+
 def until_done(stack: Stack, run_id: str, within_s: float = RUN_S) -> float:
     """Seconds until a run is green.
 
@@ -88,6 +103,23 @@ def until_done(stack: Stack, run_id: str, within_s: float = RUN_S) -> float:
         return state == "success"
 
     return until(f"run {run_id} is green", green, within_s, every_s=2)
+
+
+def given_up_at(stack: Stack, run_id: str, task: str) -> datetime:
+    """When Airflow gave the first try of a task up, by its database.
+
+    Raises:
+        FaultyStack: it did not.
+    """
+    found = stack.sql(
+        "airflow",
+        "select extract(epoch from end_date) from task_instance_history "  # noqa: S608 our own words
+        f"where dag_id = '{DAG}' and run_id = '{run_id}' and try_number = 1 "
+        f"and task_id like '%{task}'",
+    )
+    if not found:
+        raise FaultyStack(f"{task} of {run_id} was never given up")
+    return datetime.fromtimestamp(float(found.splitlines()[0]), UTC)
 
 
 def tries_of(stack: Stack, run_id: str) -> dict[str, int]:
