@@ -1,20 +1,16 @@
 """Celery workers of the compose profile `workers`: settings, and what a start and a beat do.
 
-A start ends with an import of what steps import, before Celery forks the processes that run tasks.
-
 Airflow names CONFIG as `[celery] celery_config_options`, so every worker imports this file.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
-import multiprocessing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
-from celery.signals import heartbeat_sent, worker_init, worker_process_init
+from celery.signals import heartbeat_sent, worker_init
 
 log = logging.getLogger(__name__)
 
@@ -45,22 +41,6 @@ def give_up_what_died(**_: object) -> None:
         died = session.execute(here.values(last_heartbeat_at=LONG_AGO)).rowcount
     if died:
         log.warning("%d task(s) ran here when this worker ended; they are tried again", died)
-
-
-@worker_init.connect  # after the above: what died must not wait for libraries
-def load_what_steps_import(**_: object) -> None:
-    """Libraries alone; the pool's processes, and the tasks forked from them, share the memory."""
-    from pipelines.steps.preload import preload
-
-    preload()
-    gc.freeze()
-
-
-@worker_process_init.connect
-def may_have_children(**_: object) -> None:
-    """Celery's pool tells Python, too, that its processes are daemons, which may have no children;
-    but a step forks one where its libraries are loaded (pipelines/run/apart.py)."""
-    multiprocessing.current_process().daemon = False
 
 
 @heartbeat_sent.connect
