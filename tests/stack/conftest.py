@@ -21,8 +21,8 @@ import pytest
 from support.stack.engine import ROOT, Stack, engine_is_there, key_of
 from support.stack.table import Table
 
-_PORT_NAMES = ("PROXY_HTTP_PORT", "PROXY_HTTPS_PORT", "PROXY_AIRFLOW_PORT", "PROXY_MLFLOW_PORT")
-_PORTS = os.environ.get("DENGUARD_STACK_PORTS", "28080,24443,28443,29443")
+_PORT_NAMES = tuple(f"PROXY_{n}_PORT" for n in ("HTTP", "HTTPS", "AIRFLOW", "MLFLOW", "GRAFANA"))
+_PORTS = os.environ.get("DENGUARD_STACK_PORTS", "28080,24443,28443,29443,20443")
 PORTS = dict(zip(_PORT_NAMES, _PORTS.split(","), strict=True))
 
 
