@@ -42,9 +42,8 @@ def placed(page: str, table: Table) -> str:
 
 def main() -> None:
     """Keep a run's table, and write the page anew."""
-    table = read(Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT)
-    write_json(KEPT, table.to_json())
-    write_atomic(PAGE, placed(PAGE.read_text(encoding="utf-8"), table))
+    write_json(KEPT, read(Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT).to_json())
+    write_atomic(PAGE, placed(PAGE.read_text(encoding="utf-8"), read(KEPT)))
 
 
 if __name__ == "__main__":
