@@ -209,6 +209,21 @@ def test_a_health_check_starts_no_python_and_no_command_of_airflows(
         assert not re.search(r"python|airflow |celery|mlflow", " ".join(test[1:2])), name
 
 
+def test_who_is_waited_for_is_looked_at_often_and_no_other(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    waited = {
+        name
+        for service in services.values()
+        for name, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_healthy"
+    }
+    for name, service in services.items():
+        if check := service.get("healthcheck"):
+            often = int(check["interval"].rstrip("s")) <= 20
+            assert often == (name in waited), name
+
+
 def test_postgres_is_healthy_only_when_it_listens_to_others(
     services: dict[str, dict[str, Any]],
 ) -> None:

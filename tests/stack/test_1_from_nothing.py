@@ -95,7 +95,7 @@ def test_the_endpoint_answers_with_the_new_champion(stack: Stack, table: Table) 
 
 
 def test_at_rest_the_stack_costs_little(stack: Stack, table: Table) -> None:
-    found = cost(stack, LASTING, REST_S)
+    found, engine = cost(stack, LASTING, REST_S)
     for service, of in found.items():
         share = f"{of.core:.2%} of a core, {of.memory_mib:,.0f} MiB"
         table.figure(f"at rest, {REST_S} s: {service}", share)
@@ -104,4 +104,5 @@ def test_at_rest_the_stack_costs_little(stack: Stack, table: Table) -> None:
     one_server = sum(of.core for name, of in found.items() if name not in OVERLAYS)
     shown = f"{core:.2%} of a core ({one_server:.2%} without overlays), {memory:,.0f} MiB"
     table.figure("at rest, together", shown)
+    table.figure(f"at rest, {REST_S} s: the engine itself", f"{engine:.2%} of a core")
     assert one_server < MOST_OF_A_CORE and memory < MOST_MEMORY_MIB

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from support.stack.engine import FaultyStack, Stack
 
@@ -16,6 +18,8 @@ _USED = (
     " while read -r name count; do [ $name = usage_usec ] && echo ${count}000; done"
     " < /sys/fs/cgroup/cpu.stat; fi"
 )
+# The engine's processes; what it began in containers for health checks is theirs, once ended.
+_ENGINE = {"dockerd", "containerd", "containerd-shim"}
 _SIZES = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "B": 0.0}
 
 
@@ -32,16 +36,31 @@ class Cost:
     memory_mib: float
 
 
-def cost(stack: Stack, services: Sequence[str], seconds: float) -> dict[str, Cost]:
-    """Of each service over some time in which nothing is asked of it."""
+def cost(stack: Stack, services: Sequence[str], seconds: float) -> tuple[dict[str, Cost], float]:
+    """Of each service over some time in which nothing is asked of it, and of the engine."""
     before = {name: _used_s(stack, name) for name in services}
+    engine_before = sum(_engine_s())
     began = time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - began
-    return {
+    engine = (sum(_engine_s()) - engine_before) / took
+    found = {
         name: Cost((_used_s(stack, name) - before[name]) / took, _memory_mib(stack, name))
         for name in services
     }
+    return found, engine
+
+
+def _engine_s() -> Iterator[float]:
+    """Seconds of processor of each of the engine's processes, with those of its ended children."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            shown = (folder / "stat").read_text(encoding="utf-8")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        name, fields = shown[shown.index("(") + 1 : shown.rindex(")")], shown.rpartition(")")[2]
+        if name in _ENGINE:
+            yield sum(map(int, fields.split()[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _used_s(stack: Stack, service: str) -> float:
