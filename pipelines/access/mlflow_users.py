@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from pipelines.access.calls import Service
+from pipelines.access.roles import PIPELINE
 
 _USERS = "/api/2.0/mlflow/users"
 _ABSENT = 404
@@ -24,9 +25,13 @@ class MlflowUsers:
         self._auth = ("admin", password)
 
     def kinds(self) -> dict[str, str]:
-        """Name -> "reads" or "admin" of every user. Raises ServiceError, as every method here."""
+        """Name -> "reads", "writes" or "admin" of every user. Raises ServiceError, as all here."""
         users = self._service.call("GET", f"{_USERS}/list", auth=self._auth).json()["users"]
-        return {user["username"]: "admin" if user["is_admin"] else "reads" for user in users}
+        others = {PIPELINE: "writes"}
+        return {
+            (name := user["username"]): "admin" if user["is_admin"] else others.get(name, "reads")
+            for user in users
+        }
 
     def put(self, name: str, kind: str, password: str) -> None:
         """Make a user, or give one that exists this password and kind.

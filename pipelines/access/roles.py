@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pipelines.errors import ConfigError
 
 # Users of the deployment's own programs, and its first administrator.
-RESERVED = ("admin", "denguard", "endpoint", "watch")
+PIPELINE = "denguard"  # of MLflow: registers models
+RESERVED = ("admin", PIPELINE, "endpoint", "watch")
 _NAME = re.compile(r"[a-z][a-z0-9._-]{1,30}")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from support.access_services import ADMIN
 from support.access_stack import PROGRAMS, Stack
 from typer.testing import CliRunner
 
 from pipelines.access.endpoint_keys import EndpointKeys
+from pipelines.access.mlflow_users import MlflowUsers
 from pipelines.access.roles import ROLES
 from pipelines.cli.app import app
 from pipelines.deploy.secret_files import read_secret
@@ -87,6 +89,13 @@ def test_everybody_is_listed_over_all_pages(stack: Stack) -> None:
     for name in ("anna", "otto", "vera"):
         stack.people.add(name, ROLES["analyst"])
     assert [one.name for one in stack.people.all()] == ["anna", "otto", "vera", "admin"]
+
+
+def test_the_pipelines_own_user_of_mlflow_is_listed_as_one_that_writes(stack: Stack) -> None:
+    stack.people.add("anna", ROLES["analyst"])
+    MlflowUsers(stack.mlflow_url, ADMIN).put("denguard", "writes", "a-password-of-the-service")
+    kinds = {one.name: one.mlflow for one in stack.people.all()}
+    assert (kinds["anna"], kinds["denguard"]) == ("reads", "writes")
 
 
 def test_the_command_shows_password_and_key_once_and_what_to_restart(stack: Stack) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from support.api import KEY, ROW, make_app
+from support.api import KEY, ROW, make_app, running
 
 GOOD = json.dumps({"rows": [ROW]}).encode()
 HEAD = (
@@ -25,17 +23,8 @@ HEAD = (
 def server(api_home: Path) -> Iterator[tuple[str, int]]:
     """Host and port of an endpoint that waits a second for a body."""
     app = make_app(api_home, request_timeout_s=1.0, prediction_log_days=0)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        running = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
-        thread.start()
-        while not running.started:
-            assert thread.is_alive()
-            time.sleep(0.02)
-        yield taken.getsockname()
-        running.should_exit = True
-        thread.join(timeout=20)
+    with running(app) as address:
+        yield address
 
 
 def talk(
