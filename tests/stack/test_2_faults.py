@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 import pytest
 from support.stack import run as weekly
 from support.stack.engine import PROJECT, Stack, until
 from support.stack.table import Row, Table
-from support.stack.week import BACK_S, week
+from support.stack.week import BACK_S, NOTICED_S, week
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(4 * 3600)]
 HEAVY, LIGHT, SCHEDULER = "worker-cpu-heavy", "worker-default", "airflow-scheduler"
@@ -20,7 +19,6 @@ EVERYTHING = (
     "postgres", "proxy", WATCH,
 )  # fmt: skip
 STORE_AWAY_S, MLFLOW_AWAY_S, API_AWAY_S = 100, 150, 120
-NOTICED_S = 60
 
 
 def ready(stack: Stack) -> bool:
@@ -108,12 +106,5 @@ def test_the_endpoint_answers_while_mlflow_is_away_and_it_was_restarted(
 def test_a_power_cut_is_noticed_within_a_minute(stack: Stack, table: Table) -> None:
     fault = "power cut: kill -9 of every process"
     with week(stack, table, "power") as run, run.hit("train", fault) as hit:
-        cut_at = datetime.now(UTC)
-        stack.kill_tree(*EVERYTHING)
-        hit.back(*EVERYTHING)
-        until(
-            "train is tried again", lambda: "train.train" in weekly.tries_of(stack, "power"), BACK_S
-        )
-        noticed_s = (weekly.given_up_at(stack, "power", "train") - cut_at).total_seconds()
-        hit.happened = f"containers back by themselves; task given up after {noticed_s:.0f} s"
+        noticed_s = run.power_cut(hit, "train", EVERYTHING)
     assert noticed_s <= NOTICED_S

@@ -15,6 +15,7 @@ from support.stack import run as weekly
 from support.stack.engine import FaultyStack, Stack, until
 from support.stack.offline import STACK, Bundle, Carried
 from support.stack.table import Row, Table
+from support.stack.week import NOTICED_S, week
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(2 * 3600)]
 HEALTHY_S = 900
@@ -135,3 +136,12 @@ def test_its_first_week_is_green_and_the_endpoint_answers(carried: Carried, tabl
     happened = "begun by itself, green; the endpoint answers by its champion"
     took = time.monotonic() - began
     table.add(Row("the first week where no network leads out", happened, took, "nothing"))
+
+
+def test_a_power_cut_of_one_server_is_noticed_within_a_minute(
+    carried: Carried, table: Table
+) -> None:
+    fault = "power cut of one server without overlays: kill -9 of every process"
+    with week(carried, table, "power", SCHEDULER) as run, run.hit("train", fault) as hit:
+        noticed_s = run.power_cut(hit, "train", LASTING)
+    assert noticed_s <= NOTICED_S

@@ -7,9 +7,10 @@ what was begun again is a try of the task that was hit.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 from support.stack import run as weekly
@@ -18,6 +19,7 @@ from support.stack.table import Row, Table
 
 LIGHT = "worker-default"
 BACK_S = 600
+NOTICED_S = 60  # at most, until Airflow gives up what a power cut ended
 
 
 @dataclass
@@ -70,6 +72,22 @@ class Week:
         self.hits.append(Hit(self.stack, f"{fault} during {task}"))
         yield self.hits[-1]
 
+    def power_cut(self, hit: Hit, task: str, services: Sequence[str]) -> float:
+        """End every process at once; seconds until Airflow gave up the task that was at work."""
+        cut_at = datetime.now(UTC)
+        self.stack.kill_tree(*services)
+        hit.back(*services)
+
+        def again() -> bool:
+            tries = weekly.tries_of(self.stack, self.run_id)
+            return any(title.split(".")[-1] == task for title in tries)
+
+        until(f"{task} is tried again", again, BACK_S)
+        given_up = weekly.given_up_at(self.stack, self.run_id, task)
+        took = (given_up - cut_at).total_seconds()
+        hit.happened = f"containers back by themselves; task given up after {took:.0f} s"
+        return took
+
     def settle(self) -> None:
         """Tries since the newest fault are that one's."""
         now = weekly.tries_of(self.stack, self.run_id)
@@ -88,20 +106,23 @@ class Week:
 
 
 @contextmanager
-def week(stack: Stack, table: Table, run_id: str) -> Iterator[Week]:
+def week(stack: Stack, table: Table, run_id: str, home: str = LIGHT) -> Iterator[Week]:
     """Begin a run that repeats its work, let it be broken, see it end green.
+
+    Args:
+        home: a service whose home has the forecasts.
 
     Raises:
         FaultyStack: it does not, or forecasts have other bytes; the table says so.
     """
     under_way = Week(stack, run_id)
     try:
-        before = weekly.forecasts(stack, LIGHT)
+        before = weekly.forecasts(stack, home)
         weekly.begin(stack, run_id)
         yield under_way
         weekly.until_done(stack, run_id)
         under_way.settle()
-        lost = weekly.lost(before, weekly.forecasts(stack, LIGHT), ())
+        lost = weekly.lost(before, weekly.forecasts(stack, home), ())
     except FaultyStack as err:
         for hit in under_way.hits:
             table.add(Row(hit.fault, f"FAILED: {err}", None, "not known"))
