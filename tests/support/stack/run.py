@@ -111,14 +111,22 @@ def given_up_at(stack: Stack, run_id: str, task: str) -> datetime:
     Raises:
         FaultyStack: it did not.
     """
+    return _ended_at(stack, run_id, task, "task_instance_history", "try_number = 1")
+
+
+def ended_at(stack: Stack, run_id: str, task: str) -> datetime:
+    """When the newest try of a task ended, by Airflow's database. Raises FaultyStack."""
+    return _ended_at(stack, run_id, task, "task_instance", "end_date is not null")
+
+
+def _ended_at(stack: Stack, run_id: str, task: str, table: str, which: str) -> datetime:
     found = stack.sql(
         "airflow",
-        "select extract(epoch from end_date) from task_instance_history "  # noqa: S608 our own words
-        f"where dag_id = '{DAG}' and run_id = '{run_id}' and try_number = 1 "
-        f"and task_id like '%{task}'",
+        f"select extract(epoch from end_date) from {table} "  # noqa: S608 our own words
+        f"where dag_id = '{DAG}' and run_id = '{run_id}' and {which} and task_id like '%{task}'",
     )
     if not found:
-        raise FaultyStack(f"{task} of {run_id} was never given up")
+        raise FaultyStack(f"{task} of {run_id}: no try of it ended ({table})")
     return datetime.fromtimestamp(float(found.splitlines()[0]), UTC)
 
 
