@@ -196,8 +196,9 @@ class Stack:
         """Whether its container runs and its health check passes now: the engine looks seldom."""
         form = "{{.Id}} {{.State.Status}} {{json .Config.Healthcheck.Test}}"
         container, status, test = self.inspect(service, form).split(" ", 2)
-        check = json.loads(test)[1:]  # ["CMD", ...]
-        return status == "running" and self._passes("exec", container, *check)
+        kind, *check = json.loads(test)
+        shell = ["/bin/sh", "-c"] if kind == "CMD-SHELL" else []
+        return status == "running" and self._passes("exec", container, *shell, *check)
 
     def _passes(self, *argv: str) -> bool:
         done = subprocess.run(
