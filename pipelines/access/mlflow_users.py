@@ -27,11 +27,7 @@ class MlflowUsers:
     def kinds(self) -> dict[str, str]:
         """Name -> "reads", "writes" or "admin" of every user. Raises ServiceError, as all here."""
         users = self._service.call("GET", f"{_USERS}/list", auth=self._auth).json()["users"]
-        others = {PIPELINE: "writes"}
-        return {
-            (name := user["username"]): "admin" if user["is_admin"] else others.get(name, "reads")
-            for user in users
-        }
+        return {user["username"]: _kind(user["username"], user["is_admin"]) for user in users}
 
     def put(self, name: str, kind: str, password: str) -> None:
         """Make a user, or give one that exists this password and kind.
@@ -67,3 +63,9 @@ class MlflowUsers:
 
     def _send(self, method: str, what: str, body: Mapping[str, object]) -> None:
         self._service.call(method, f"{_USERS}/{what}", body, self._auth)
+
+
+def _kind(name: str, is_admin: bool) -> str:
+    if is_admin:
+        return "admin"
+    return "writes" if name == PIPELINE else "reads"

@@ -36,14 +36,19 @@ class Cost:
     memory_mib: float
 
 
-def cost(stack: Stack, services: Sequence[str], seconds: float) -> tuple[dict[str, Cost], float]:
-    """Of each service over some time in which nothing is asked of it, and of the engine."""
+def cost(
+    stack: Stack, services: Sequence[str], seconds: float
+) -> tuple[dict[str, Cost], float | None]:
+    """Of each service over some time in which nothing is asked of it, and the share of the engine.
+
+    None for the engine where its processes are not seen, as on another machine.
+    """
     before = {name: _used_s(stack, name) for name in services}
-    engine_before = sum(_engine_s())
+    engine_before = list(_engine_s())
     began = time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - began
-    engine = (sum(_engine_s()) - engine_before) / took
+    engine = (sum(_engine_s()) - sum(engine_before)) / took if engine_before else None
     found = {
         name: Cost((_used_s(stack, name) - before[name]) / took, _memory_mib(stack, name))
         for name in services
