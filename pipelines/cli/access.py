@@ -48,8 +48,9 @@ def add(
     with needs("serving"):
         from pipelines.access.roles import role_named
 
+        wanted = role_named(role)
         people = _people(deployment, airflow, mlflow)
-    _tell(name, people.add(name, role_named(role)))
+    _tell(name, people.add(name, wanted))
 
 
 @access_app.command("list")
@@ -107,6 +108,8 @@ def rotate_command(
     with needs("serving"):
         from pipelines.access.database import set_role_password
         from pipelines.access.rotation import Servers, finish, rotate
+        from pipelines.deploy.secret_files import require_deployment
+    require_deployment(deployment)
 
     def in_mlflow(user: str, value: str) -> None:
         _users(deployment, airflow, mlflow)[1].set_password(user, value)
@@ -137,8 +140,9 @@ def _people(deployment: Path, airflow: str, mlflow: str) -> People:
 def _users(deployment: Path, airflow: str, mlflow: str) -> tuple[AirflowUsers, MlflowUsers]:
     from pipelines.access.airflow_users import AirflowUsers
     from pipelines.access.mlflow_users import MlflowUsers
-    from pipelines.deploy.secret_files import read_secret
+    from pipelines.deploy.secret_files import read_secret, require_deployment
 
+    require_deployment(deployment)
     return (
         AirflowUsers(airflow, read_secret(deployment, "airflow_admin_password") or ""),
         MlflowUsers(mlflow, read_secret(deployment, "mlflow_admin_password") or ""),

@@ -21,6 +21,17 @@ def secret_file(folder: Path, name: str) -> Path:
     return folder / FOLDER / name
 
 
+def require_deployment(folder: Path) -> None:
+    """Raise ConfigError if a folder holds no deployment, before its secrets are used."""
+    if not (folder / FOLDER).is_dir():
+        raise ConfigError(
+            f"no deployment lies here: there is no {FOLDER}/",
+            where=str(folder.resolve()),
+            fix="name the folder with docker-compose.yml by --deployment, or make its secrets: "
+            "docker compose -f deploy/init.yml run --rm init",
+        )
+
+
 def read_secrets(folder: Path) -> dict[str, str]:
     """Name -> value of every secret that has a file, without the line break at its end.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from support.access_services import ADMIN
@@ -115,3 +116,23 @@ def test_an_unknown_role_is_named_with_those_that_there_are(stack: Stack) -> Non
     done = CliRunner().invoke(app, ["access", "add", "anna", "--role", "boss"])
     assert isinstance(done.exception, ConfigError)
     assert "viewer, operator, analyst, admin" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["access", "list"],
+        ["access", "add", "anna", "--role", "viewer"],
+        ["access", "remove", "anna"],
+        ["access", "password", "anna"],
+        ["access", "rotate", "redis_password"],
+        ["rotate", "redis_password", "--finish"],
+    ],
+)
+def test_a_folder_that_holds_no_deployment_is_named_and_left_as_it_is(
+    tmp_path: Path, command: list[str]
+) -> None:
+    done = CliRunner().invoke(app, [*command, "--deployment", str(tmp_path)])
+    assert isinstance(done.exception, ConfigError)
+    assert done.exception.where == str(tmp_path)
+    assert not list(tmp_path.iterdir())
