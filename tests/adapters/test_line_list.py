@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from support.adapter_kit import read, refusals, stopped, the, weekly
 
 HEADER = "place,onset,report,class,age\n"
@@ -126,3 +127,26 @@ def test_weeks_of_the_other_numbering_stop_a_line_list_too(tmp_path):
     content = "\n".join(["place,year,week", *rows]) + "\n"
     columns = {"unit": "place", "year": "year", "week": "week"}
     assert stopped(read(tmp_path, content, adapter="line_list", columns=columns), "other-numbering")
+
+
+CODED = (
+    HEADER
+    + "A,2018-01-07,2018-01-09,A97.0,1\n"
+    + "A,2018-01-13,2018-01-14,A90,4\n"
+    + "B,2018-01-20,2018-01-20,A91X,5\n"
+    + "B,2018-01-26,2018-02-03,A92.0,6\n"  # chikungunya
+)
+
+
+def test_dengue_by_another_code_than_the_kept_ones_is_named_and_does_not_count(tmp_path):
+    reading = read(tmp_path, CODED, **HOW, keep={"class": ("A97.0",)})
+    told = the(reading, "dengue-left-out")
+    assert told.rows == 2 and "A90 (1), A91X (1)" in told.message
+    assert "keep: {class: [A97.0, A90, A91X]}" in told.fix
+    assert sum(weekly(reading).values()) == 1
+
+
+@pytest.mark.parametrize("kept", [("A97.0", "A90", "A91X"), ("A92.0",)])
+def test_a_rule_that_keeps_all_codes_of_dengue_or_none_is_not_doubted(tmp_path, kept):
+    reading = read(tmp_path, CODED, **HOW, keep={"class": kept})
+    assert "dengue-left-out" not in {issue.code for issue in reading.issues}

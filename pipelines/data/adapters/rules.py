@@ -13,6 +13,7 @@ from pipelines.arrays import Bools
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import stop
+from pipelines.data.adapters.dengue_codes import dengue_beside
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.records import Table, absent, equals
 
@@ -48,6 +49,7 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
     out: Bools = np.ones(len(draft.records), dtype=bool)
     for name, values in {**(extra_keep or {}), **config.keep}.items():
         out &= _is_one_of(draft, name, values, "keep")
+        _name_dengue_left_out(draft, name, values)
     for name, values in config.leave_out.items():
         out &= ~_is_one_of(draft, name, values, "leave_out")
     if n := int((~out & draft.fine).sum()):
@@ -79,6 +81,20 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
                 rows=n,
             )
     return out
+
+
+def _name_dengue_left_out(draft: Draft, name: str, kept: tuple[str, ...]) -> None:
+    """Warn of records of dengue by another code than those that a rule keeps."""
+    if others := dengue_beside(draft.records.columns[name], kept):
+        told = ", ".join(f"{code} ({n})" for code, n in others.items())
+        draft.note(
+            Level.WARNING,
+            "dengue-left-out",
+            f"{sum(others.values())} records have {name} = {told}: dengue by another code of "
+            "ICD-10, which `keep` leaves out, so that its weeks look quiet",
+            f"if they are cases, `keep: {{{name}: [{', '.join([*kept, *others])}]}}` of the input",
+            rows=sum(others.values()),
+        )
 
 
 def refuse_rules(file: InputFile) -> None:
