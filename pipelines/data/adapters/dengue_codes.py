@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.arrays import Texts
 
-_DENGUE = re.compile(r"A9[017][0-9X]?")  # A90X as DATASUS writes it, A970 for A97.0
+_DENGUE = re.compile(r"A9[017][0-9X]?")  # A970 for A97.0; A90X where a register fills four places
 
 
 def is_dengue(code: object) -> bool:
