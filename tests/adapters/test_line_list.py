@@ -146,6 +146,13 @@ def test_dengue_by_another_code_than_the_kept_ones_is_named_and_does_not_count(t
     assert sum(weekly(reading).values()) == 1
 
 
+def test_dengue_that_a_rule_leaves_out_by_name_is_not_doubted(tmp_path):
+    rules = {"keep": {"class": ("A97.0",)}, "leave_out": {"class": ("A90", "A91X")}}
+    reading = read(tmp_path, CODED, **HOW, **rules)
+    assert "dengue-left-out" not in {issue.code for issue in reading.issues}
+    assert sum(weekly(reading).values()) == 1
+
+
 @pytest.mark.parametrize("kept", [("A97.0", "A90", "A91X"), ("A92.0",)])
 def test_a_rule_that_keeps_all_codes_of_dengue_or_none_is_not_doubted(tmp_path, kept):
     reading = read(tmp_path, CODED, **HOW, keep={"class": kept})

@@ -1,4 +1,4 @@
-"""ICD-10's codes of dengue, of which no edition knows all.
+"""ICD-10's codes of dengue, which differ from edition to edition.
 
 WHO's release of 2019 has A97 alone, the clinical modification A90 and A91 alone
 (`findings/icd10_releases_share_no_dengue_code.sh`). A register that was moved from one to the other
@@ -22,14 +22,15 @@ def is_dengue(code: object) -> bool:
     return bool(_DENGUE.fullmatch(str(code).strip().upper().replace(".", "")))
 
 
-def dengue_beside(found: Texts, kept: Sequence[str]) -> dict[str, int]:
-    """Code -> records, of dengue that a rule about codes leaves out; none if it keeps no dengue.
+def dengue_beside(found: Texts, kept: Sequence[str], chosen: Sequence[str]) -> dict[str, int]:
+    """Code -> records, of dengue that no rule names; none if the kept codes are not of dengue.
 
     Args:
         found: (N,) a column of records.
-        kept: what the rule keeps of that column.
+        kept: what a rule keeps of that column.
+        chosen: what rules keep or leave out of it.
     """
     if not any(is_dengue(code) for code in kept):
         return {}
     counts = pd.Series(found).dropna().astype(str).value_counts().sort_index()
-    return {str(c): int(n) for c, n in counts.items() if c not in kept and is_dengue(c)}
+    return {str(c): int(n) for c, n in counts.items() if c not in chosen and is_dengue(c)}

@@ -84,15 +84,17 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
 
 
 def _name_dengue_left_out(draft: Draft, name: str, kept: tuple[str, ...]) -> None:
-    """Warn of records of dengue by another code than those that a rule keeps."""
-    if others := dengue_beside(draft.records.columns[name], kept):
+    """Warn of dengue by another code than those kept, unless a rule leaves it out by name."""
+    chosen = (*kept, *draft.file.config.leave_out.get(name, ()))
+    if others := dengue_beside(draft.records.columns[name][draft.fine], kept, chosen):
         told = ", ".join(f"{code} ({n})" for code, n in others.items())
         draft.note(
             Level.WARNING,
             "dengue-left-out",
             f"{sum(others.values())} records have {name} = {told}: dengue by another code of "
             "ICD-10, which `keep` leaves out, so that its weeks look quiet",
-            f"if they are cases, `keep: {{{name}: [{', '.join([*kept, *others])}]}}` of the input",
+            f"if they are cases, `keep: {{{name}: [{', '.join([*kept, *others])}]}}` of the input; "
+            f"else `leave_out: {{{name}: [{', '.join(others)}]}}`, and this is not said again",
             rows=sum(others.values()),
         )
 
